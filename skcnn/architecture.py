@@ -1,0 +1,172 @@
+"""From the estimator's parameters to layers, and from layers to a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+from skcnn.inputs import layer_shape, split_channels
+from skcnn.layers import (
+    Activation,
+    AveragePool,
+    Bias,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    Logistic,
+    MaxPool,
+    ReLU,
+    Tanh,
+)
+from skcnn.layers.base import Shape
+from skcnn.network import Network
+
+ACTIVATIONS: dict[str, type[Activation]] = {"relu": ReLU, "tanh": Tanh, "logistic": Logistic}
+POOLINGS: dict[str, type[MaxPool] | type[AveragePool]] = {"max": MaxPool, "average": AveragePool}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The parameters of the estimator that say what the network looks like, by the same names."""
+
+    n_filters: int | tuple[int, ...]
+    filter_size: Any
+    pool_size: Any
+    pooling: str
+    padding: Any
+    stride: Any
+    hidden_layer_sizes: int | tuple[int, ...]
+    activation: str | Layer
+    dropout: float
+    layers: Any
+
+    def build(self, image_shape: Shape, n_outputs: int) -> tuple[Layer, ...]:
+        """Return the layers for images of this shape, the output layer included.
+
+        Raises
+        ------
+        ValueError
+            If a parameter does not fit the others or the images.
+        """
+        if self.layers is not None:
+            return self._given(image_shape, n_outputs)
+        return (*self._blocks(image_shape), Flatten(), *self._dense(n_outputs))
+
+    def _given(self, image_shape: Shape, n_outputs: int) -> tuple[Layer, ...]:
+        """Complete the layers that the user listed."""
+        for position, layer in enumerate(self.layers):
+            if not isinstance(layer, Layer):
+                raise ValueError(
+                    f"layers[{position}]={layer!r} is not a layer. Give instances of "
+                    f"skcnn.layers.Layer, such as Conv(8, 3)."
+                )
+        lengths, _ = split_channels(image_shape)
+        body = [layer.narrowed(lengths) for layer in self.layers]
+        shape = layer_shape(image_shape)
+        for layer in body:
+            shape = layer.output_shape(shape)
+        flatten = [Flatten()] if len(shape) > 1 else []
+        return (*body, *flatten, Dense(n_outputs, "glorot_uniform"))
+
+    def _blocks(self, image_shape: Shape) -> list[Layer]:
+        n_filters = _as_tuple(self.n_filters)
+        per_block = {
+            name: _per_block(getattr(self, name), len(n_filters), name)
+            for name in ("filter_size", "pool_size", "padding", "stride")
+        }
+        lengths, _ = split_channels(image_shape)
+        shape = layer_shape(image_shape)
+        layers: list[Layer] = []
+        for number, filters in enumerate(n_filters):
+            size, pool_size, padding, stride = (values[number] for values in per_block.values())
+            conv = Conv(filters, size, stride, padding, initializer=self._initializer)
+            block = self._block(conv.narrowed(lengths), POOLINGS[self.pooling](pool_size), shape)
+            for layer in block:
+                shape = layer.output_shape(shape)
+            layers += block
+        return layers
+
+    def _block(self, conv: Conv, pool: MaxPool | AveragePool, shape: Shape) -> list[Layer]:
+        """Return convolution, activation and pooling in the order that is fastest.
+
+        The maximum of increasing functions is the function of the maximum, so bias and
+        activation may come after max pooling, where a quarter of the elements is left. What no
+        pooling window reaches is not computed.
+        """
+        convolved = conv.output_shape(shape)
+        activation = self._activation
+        if pool.output_shape(convolved) == convolved:
+            return [conv, activation]
+        conv = conv.cropped(shape, pool.reach(convolved))
+        if isinstance(pool, MaxPool) and getattr(activation, "is_increasing", False):
+            return [replace(conv, use_bias=False), pool, Bias(), activation]
+        return [conv, activation, pool]
+
+    def _dense(self, n_outputs: int) -> list[Layer]:
+        dropout = [Dropout(self.dropout)] if self.dropout else []
+        layers: list[Layer] = []
+        for n_units in _as_tuple(self.hidden_layer_sizes):
+            if not n_units >= 1:
+                raise ValueError(
+                    f"hidden_layer_sizes={self.hidden_layer_sizes!r} must hold integers of at "
+                    f"least 1, one for each dense layer."
+                )
+            layers += [*dropout, Dense(n_units, self._initializer), self._activation]
+        return [*layers, *dropout, Dense(n_outputs, "glorot_uniform")]
+
+    @property
+    def _activation(self) -> Layer:
+        if isinstance(self.activation, Layer):
+            return self.activation
+        return ACTIVATIONS[self.activation]()
+
+    @property
+    def _initializer(self) -> str:
+        """How weights before the activation start."""
+        return getattr(self._activation, "initializer", "he_normal")
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def _per_block(value: Any, n_blocks: int, name: str) -> tuple[Any, ...]:
+    """Return one value for each block."""
+    if not isinstance(value, tuple | list):
+        return (value,) * n_blocks
+    if len(value) != n_blocks:
+        raise ValueError(
+            f"{name}={value!r} has {len(value)} entries, but n_filters makes {n_blocks} block(s). "
+            f"Give one value for all blocks or a tuple with one entry for each; what differs by "
+            f"axis is nested, as in {name}=((3, 5),)."
+        )
+    return tuple(tuple(entry) if isinstance(entry, list) else entry for entry in value)
+
+
+def summarize(network: Network) -> str:
+    """Return a table of layers, output shapes and numbers of parameters."""
+    rows = [("input", _channels_last(network.shapes[0]), "")]
+    for layer, before, after in zip(
+        network.layers, network.shapes, network.shapes[1:], strict=False
+    ):
+        count = sum(prod(shape) for shape in layer.parameter_shapes(before).values())
+        rows.append((str(layer), _channels_last(after), f"{count:,}"))
+    head = ("layer", "output shape", "parameters")
+    foot = ("total", "", f"{network.parameters.size:,}")
+    widths = [max(len(row[column]) for row in (head, *rows, foot)) for column in range(3)]
+    lines = [
+        f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {count:>{widths[2]}}"
+        for name, shape, count in (head, *rows, foot)
+    ]
+    rule = "-" * len(lines[0])
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def _channels_last(shape: Shape) -> str:
+    if len(shape) > 1:
+        *leading, channels, last = shape
+        shape = (*leading, last, channels)
+    return str(tuple(shape))

@@ -1,0 +1,440 @@
+"""ScratchCNNClassifier: the one file that faces scikit-learn's estimator API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, fields
+from itertools import islice
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from skcnn._sklearn_compat import Interval, StrOptions, _check_sample_weight, _fit_context
+from skcnn.architecture import ACTIVATIONS, POOLINGS, Architecture, summarize
+from skcnn.inference import outputs_of
+from skcnn.inputs import (
+    Images,
+    Standardizer,
+    check_same_shape,
+    compute_dtype,
+    flatten_images,
+    layer_shape,
+    resolve_image_shape,
+    split_channels,
+)
+from skcnn.labels import check_labels, encode
+from skcnn.layers import Layer
+from skcnn.losses import CrossEntropy
+from skcnn.network import Network
+from skcnn.optimizers import OPTIMIZERS, Optimizer
+from skcnn.parallel import single_threaded_blas
+from skcnn.training import DivergenceError, Epoch, Patience, Progress, Samples, Schedule, train
+
+Array = npt.NDArray[Any]
+
+AUTO_BATCH_SIZE = 32
+
+
+class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
+    """Convolutional network for classification of images, signals and volumes.
+
+    DOCSTRING
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_filters": [Interval(Integral, 1, None, closed="left"), tuple, list],
+        "filter_size": [Interval(Integral, 1, None, closed="left"), tuple, list],
+        "pool_size": [Interval(Integral, 1, None, closed="left"), tuple, list],
+        "pooling": [StrOptions(set(POOLINGS))],
+        "padding": [
+            StrOptions({"same", "valid"}),
+            Interval(Integral, 0, None, closed="left"),
+            tuple,
+            list,
+        ],
+        "stride": [Interval(Integral, 1, None, closed="left"), tuple, list],
+        "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), tuple, list],
+        "activation": [StrOptions(set(ACTIVATIONS)), Layer],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "layers": [tuple, list, None],
+        "image_shape": [tuple, list, Interval(Integral, 1, None, closed="left"), None],
+        "standardize": ["boolean"],
+        "dtype": [StrOptions({"auto", "float32", "float64"}), type, np.dtype],
+        "solver": [StrOptions(set(OPTIMIZERS)), Optimizer],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="left"), None],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_filters: Any = (16, 32),
+        filter_size: Any = 3,
+        pool_size: Any = 2,
+        pooling: str = "max",
+        padding: Any = "same",
+        stride: Any = 1,
+        hidden_layer_sizes: Any = (),
+        activation: str | Layer = "relu",
+        dropout: float = 0.0,
+        layers: Any = None,
+        *,
+        image_shape: Any = None,
+        standardize: bool = True,
+        dtype: Any = "auto",
+        solver: str | Optimizer = "adam",
+        learning_rate: float = 1e-3,
+        alpha: float = 0.0,
+        batch_size: int | str = "auto",
+        max_iter: int = 20,
+        shuffle: bool = True,
+        tol: float | None = None,
+        n_iter_no_change: int = 10,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_filters = n_filters
+        self.filter_size = filter_size
+        self.pool_size = pool_size
+        self.pooling = pooling
+        self.padding = padding
+        self.stride = stride
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.layers = layers
+        self.image_shape = image_shape
+        self.standardize = standardize
+        self.dtype = dtype
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train a new network for `max_iter` epochs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
+            Images, flat or shaped, channels last, of any real dtype.
+        y : array-like of shape (n_samples,)
+            Labels of any kind that can be sorted.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row. Rows of zero weight are left out.
+
+        Returns
+        -------
+        self : ScratchCNNClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If parameters or data do not fit together, or if training diverges. The estimator
+            is left as it was before the call.
+        """
+        with _restored_on_error(self):
+            data = self._check_training_data(X, y, sample_weight, reset=True)
+            self.classes_, targets = np.unique(data.labels, return_inverse=True)
+            self._begin(data)
+            interrupt = self._train(data, targets, self.max_iter, self.tol)
+            self._progress.optimizer_state = None  # a later partial_fit starts it afresh
+        if interrupt is not None:
+            raise interrupt
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
+        """Train for one epoch, going on from where the last call ended.
+
+        What standardises the input is learned at the first call and kept from then on, and so
+        are the working dtype and the architecture. The optimizer's state is kept between calls.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
+            Images, flat or shaped, channels last, of any real dtype.
+        y : array-like of shape (n_samples,)
+            Labels, all of them among the classes.
+        classes : array-like of shape (n_classes,), default=None
+            All classes there will be. Needed at the first call unless `fit` came before.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row. Rows of zero weight are left out.
+
+        Returns
+        -------
+        self : ScratchCNNClassifier
+            The estimator, one epoch further.
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`fit`, and if `classes` is missing at first or changed later, if a label
+            is none of them, or if the architecture's parameters were changed in between.
+        """
+        with _restored_on_error(self):
+            first = not hasattr(self, "classes_")
+            data = self._check_training_data(X, y, sample_weight, reset=first)
+            self._check_classes(classes)
+            targets = encode(data.labels, self.classes_)
+            if first:
+                self._begin(data)
+            else:
+                self._continue()
+            self._train(data, targets, n_epochs=1, tol=None)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Return the most probable class of each image.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
+            Images, flat or shaped.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            In the dtype of the labels seen in fit.
+        """
+        labels: Array = self.classes_[self._logits(X).argmax(axis=0)]
+        return labels
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class, the softmax of the network's outputs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
+            Images, flat or shaped.
+
+        Returns
+        -------
+        p : ndarray of shape (n_samples, n_classes)
+            In the working dtype, classes in the order of `classes_`.
+        """
+        return np.ascontiguousarray(CrossEntropy().predict(self._logits(X)).T)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """Return the logarithm of the probability of each class, always finite.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
+            Images, flat or shaped.
+
+        Returns
+        -------
+        log_p : ndarray of shape (n_samples, n_classes)
+            In the working dtype, classes in the order of `classes_`.
+        """
+        return np.ascontiguousarray(CrossEntropy().predict_log(self._logits(X)).T)
+
+    def decision_function(self, X: Any) -> Array:
+        """Return the network's outputs before the softmax.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
+            Images, flat or shaped.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_classes), or (n_samples,) up to two classes
+            For two classes the output of the second less that of the first.
+        """
+        logits = self._logits(X)
+        if len(self.classes_) <= 2:
+            scores: Array = logits[-1] - logits[0]
+            return scores
+        return np.ascontiguousarray(logits.T)
+
+    def summary(self) -> str:
+        """Return a table of the layers as built, their output shapes and parameter counts."""
+        check_is_fitted(self)
+        return summarize(self.network_)
+
+    def _check_training_data(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> _Data:
+        """Validate what fit and partial_fit are given; leave rows of zero weight out."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        X, X_shape = self._check_images(X, reset=reset)
+        labels = check_labels(y)
+        check_consistent_length(X, labels)
+        rows = weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            if not weights.any():
+                raise ValueError("sample_weight is zero for every row: nothing is left to learn.")
+            if not weights.all():
+                rows = np.flatnonzero(weights)
+                weights, labels = weights[rows], labels[rows]
+            # equal weights are no weights, to the last bit
+            weights = None if weights.min() == weights.max() else weights / weights.mean()
+        return _Data(X, X_shape, labels, rows, weights)
+
+    def _check_images(self, X: Any, *, reset: bool) -> tuple[Array, tuple[int, ...] | None]:
+        """Return X as a flat array, and the shape of one image if X came shaped."""
+        X, X_shape = flatten_images(X)
+        if not reset:
+            check_same_shape(X_shape, self.image_shape_)
+        return validate_data(self, X, reset=reset), X_shape
+
+    def _check_classes(self, classes: Any) -> None:
+        """Set classes_ at the first partial_fit; later compare."""
+        first = not hasattr(self, "classes_")
+        if classes is None:
+            if first:
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            return
+        classes = np.unique(check_labels(classes))
+        if first:
+            self.classes_ = classes
+        elif not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"classes={classes.tolist()} differ from those of the first call, "
+                f"{self.classes_.tolist()}. Leave classes out, or fit a clone."
+            )
+
+    def _begin(self, data: _Data) -> None:
+        """Set everything that a fresh model starts from."""
+        self.image_shape_ = resolve_image_shape(self.image_shape, data.X_shape, data.X.shape[1])
+        layers = self._architecture().build(self.image_shape_, len(self.classes_))
+        dtype = compute_dtype(self.dtype, data.X.dtype)
+        if dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype={self.dtype!r} must be 'auto', float32 or float64.")
+        self.network_ = Network(layers, layer_shape(self.image_shape_), dtype)
+        seed = check_random_state(self.random_state).randint(2**31 - 1, size=4)
+        initial, shuffling, drawing = np.random.default_rng(seed).spawn(3)
+        self.network_.initialize(initial)
+        self._progress = Progress(self._optimizer(), shuffling, drawing)
+        self._standardizer = None
+        if self.standardize:
+            _, channels = split_channels(self.image_shape_)
+            self._standardizer = Standardizer.learn(data.X, data.rows, data.weights, channels)
+        self.history_: list[dict[str, float]] = []
+
+    def _continue(self) -> None:
+        """Copy what training changes, so that a failure leaves the model as it was."""
+        if self._architecture().build(self.image_shape_, len(self.classes_)) != (
+            self.network_.layers
+        ):
+            raise ValueError(
+                "The parameters that make up the network were changed after the first fit: it "
+                f"has the layers {[str(layer) for layer in self.network_.layers]}. Set them "
+                f"back, or call fit to start again."
+            )
+        self.network_, self._progress, self.history_ = deepcopy(
+            (self.network_, self._progress, self.history_)
+        )
+        self._progress.use(self._optimizer())
+
+    def _train(
+        self, data: _Data, targets: Array, n_epochs: int, tol: float | None
+    ) -> KeyboardInterrupt | None:
+        """Train and record; return an interrupt that left finished epochs behind."""
+        images = Images(
+            data.X, self.image_shape_, self._standardizer, self.network_.dtype, data.rows
+        )
+        batch_size = AUTO_BATCH_SIZE if isinstance(self.batch_size, str) else self.batch_size
+        schedule = Schedule(batch_size, self.learning_rate, self.alpha, self.shuffle)
+        samples = Samples(images, targets, data.weights)
+        epochs = train(self.network_, CrossEntropy(), samples, schedule, self._progress)
+        patience = Patience(tol, self.n_iter_no_change)
+        finished = None
+        try:
+            with single_threaded_blas:
+                for epoch in islice(epochs, n_epochs):
+                    self._record(epoch)
+                    finished = self.network_.copy()
+                    if patience.is_over(epoch.loss):
+                        break
+        except DivergenceError as error:
+            raise ValueError(
+                f"Training diverged: the loss became NaN or infinite in epoch "
+                f"{len(self.history_) + 1} with learning_rate={self.learning_rate}. Use a "
+                f"smaller learning_rate."
+            ) from error
+        except KeyboardInterrupt as interrupt:
+            if finished is None:
+                raise
+            self.network_ = finished
+            return interrupt
+        return None
+
+    def _record(self, epoch: Epoch) -> None:
+        """Set the attributes that describe the training so far, and print a line of it."""
+        self.history_.append(epoch._asdict())
+        self.n_iter_ = len(self.history_)
+        self.loss_curve_ = [record["loss"] for record in self.history_]
+        self.loss_ = epoch.loss
+        if self.verbose:
+            print(
+                f"Epoch {self.n_iter_}: loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.4f}, "
+                f"{epoch.seconds:.2f} s"
+            )
+
+    def _architecture(self) -> Architecture:
+        names = (part.name for part in fields(Architecture))
+        return Architecture(**{name: getattr(self, name) for name in names})
+
+    def _optimizer(self) -> Optimizer:
+        if isinstance(self.solver, Optimizer):
+            return self.solver
+        return OPTIMIZERS[self.solver]()
+
+    def _logits(self, X: Any) -> Array:
+        """Return the network's outputs, of shape (n_classes, n_samples)."""
+        check_is_fitted(self)
+        X, _ = self._check_images(X, reset=False)
+        images = Images(X, self.image_shape_, self._standardizer, self.network_.dtype)
+        with single_threaded_blas:
+            return outputs_of(self.network_, images)
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Validated training data; labels and weights belong to `rows` of X (None: to all)."""
+
+    X: Array
+    X_shape: tuple[int, ...] | None
+    labels: Array
+    rows: Array | None
+    weights: Array | None
+
+
+@contextmanager
+def _restored_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Undo every change of attributes if the block raises."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

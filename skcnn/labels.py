@@ -1,0 +1,63 @@
+"""Class labels of any kind, as indices into the sorted classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+Array = npt.NDArray[Any]
+
+
+def check_labels(y: Any) -> Array:
+    """Return y as a 1-D array of labels in a dtype of their own.
+
+    Raises
+    ------
+    ValueError
+        If y has several columns, missing values, values that are no classes, or mixed types.
+    """
+    shape = getattr(y, "shape", None)
+    shape = np.shape(y) if shape is None else shape
+    if len(shape) > 1 and shape[1] != 1:
+        raise ValueError(
+            f"y has shape {tuple(shape)}, but one label a sample is needed, of shape "
+            f"({shape[0]},). If y is one-hot encoded, pass y.argmax(axis=1)."
+        )
+    numpy_dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)  # pandas' Int64, boolean
+    if numpy_dtype is not None:
+        if y.isna().any():
+            raise ValueError("y has missing labels. Remove these rows before the fit.")
+        y = y.to_numpy(dtype=numpy_dtype)
+    labels: Array = column_or_1d(y, warn=True)
+    if labels.dtype == object:
+        kinds = {str if isinstance(label, str) else type(label) for label in labels.tolist()}
+        if not kinds <= {str} and not kinds <= {int, float, bool}:
+            raise ValueError(
+                f"y mixes or contains labels of type {sorted(kind.__name__ for kind in kinds)}. "
+                f"Labels must be all strings or all numbers, none of them missing."
+            )
+    elif labels.dtype.kind in "fc" and not np.isfinite(labels).all():
+        raise ValueError("y contains NaN or infinity. Remove these rows before the fit.")
+    check_classification_targets(labels)
+    return labels
+
+
+def encode(labels: Array, classes: Array) -> Array:
+    """Return the index of each label in the sorted `classes`.
+
+    Raises
+    ------
+    ValueError
+        If a label is not one of the classes.
+    """
+    known = np.isin(labels, classes)
+    if not known.all():
+        raise ValueError(
+            f"y contains labels that are not in classes: {np.unique(labels[~known]).tolist()}. "
+            f"The classes are {classes.tolist()}; name all of them at the first partial_fit."
+        )
+    return np.searchsorted(classes, labels)

@@ -1,0 +1,25 @@
+"""The layers a network is made of."""
+
+from skcnn.layers.activation import Activation, Logistic, ReLU, Tanh
+from skcnn.layers.base import Layer
+from skcnn.layers.bias import Bias
+from skcnn.layers.conv import Conv
+from skcnn.layers.dense import Dense
+from skcnn.layers.dropout import Dropout
+from skcnn.layers.flatten import Flatten
+from skcnn.layers.pool import AveragePool, MaxPool
+
+__all__ = [
+    "Activation",
+    "AveragePool",
+    "Bias",
+    "Conv",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Layer",
+    "Logistic",
+    "MaxPool",
+    "ReLU",
+    "Tanh",
+]

@@ -1,0 +1,131 @@
+"""The protocol that every layer follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skcnn.workspace import Workspace
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+Parameters = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer: hyper-parameters and the mathematics, nothing else.
+
+    A layer keeps no arrays. Its parameters are views into one flat vector of the network, its
+    scratch memory comes from a :class:`~skcnn.workspace.Workspace`, and what backward needs from
+    forward travels in the cache that forward returned.
+
+    Arrays are laid out batch last: ``(width..., batch)`` in general, ``(channels, length, batch)``
+    for signals, ``(height, channels, width, batch)`` for images, ``(depth, height, channels,
+    width, batch)`` for volumes and ``(features, batch)`` after flattening. Shapes that are passed
+    around leave the batch axis out.
+
+    A subclass overrides :meth:`forward` and :meth:`backward`, and whichever of the other methods
+    do not suit it. See :func:`skcnn.testing.check_layer`.
+    """
+
+    def __str__(self) -> str:
+        """Return the constructor call, arguments of default value left out."""
+        arguments = (
+            f"{f.name}={getattr(self, f.name)!r}"
+            for f in fields(self)
+            if getattr(self, f.name) != f.default
+        )
+        return f"{type(self).__name__}({', '.join(arguments)})"
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of one output, or raise a ValueError for an input that cannot be."""
+        return input_shape
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Return name and shape of what is trained; weight decay spares shapes of one axis."""
+        return {}
+
+    def state_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Return name and shape of what is saved but not trained, as running statistics."""
+        return {}
+
+    def initialize(self, parameters: Parameters, rng: np.random.Generator) -> None:
+        """Fill parameters and state in place; they are zero before."""
+
+    def narrowed(self, input_lengths: Shape) -> Layer:
+        """Return the layer as it is for a network whose input has these spatial lengths."""
+        return self
+
+    def forward(
+        self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
+    ) -> tuple[Array, Any]:
+        """Return the output and a cache for :meth:`backward`.
+
+        Parameters
+        ----------
+        parameters : dict of str to ndarray
+            Parameters and state by name. Only state may be written, and only in training.
+        x : ndarray of shape (*input_shape, n)
+            Not to be modified.
+        workspace : Workspace
+            Scratch memory, and the generator of layers that draw.
+        training : bool
+            Whether the output is for a training step.
+
+        Returns
+        -------
+        y : ndarray of shape (*output_shape, n)
+            May live in the workspace.
+        cache : object
+            Whatever backward needs.
+        """
+        raise NotImplementedError
+
+    def backward(
+        self,
+        parameters: Parameters,
+        gradients: Parameters,
+        dy: Array,
+        cache: Any,
+        workspace: Workspace,
+        *,
+        need_dx: bool,
+    ) -> Array | None:
+        """Fill `gradients` (overwriting them) and return the gradient for the input.
+
+        Parameters
+        ----------
+        parameters : dict of str to ndarray
+            As in :meth:`forward`.
+        gradients : dict of str to ndarray
+            One array for each parameter, of unspecified content.
+        dy : ndarray of shape (*output_shape, n)
+            Gradient of the loss for the output. The layer may overwrite it.
+        cache : object
+            From :meth:`forward`.
+        workspace : Workspace
+            The one that forward was given.
+        need_dx : bool
+            False for the first layer of a network.
+
+        Returns
+        -------
+        dx : ndarray of shape (*input_shape, n) or None
+            None if `need_dx` is false.
+        """
+        raise NotImplementedError
+
+
+def spatial_shape(input_shape: Shape, layer: Layer) -> tuple[Shape, int]:
+    """Split (*leading, channels, last) into spatial lengths and channels."""
+    if not 2 <= len(input_shape) <= 4:
+        raise ValueError(
+            f"{layer} needs maps of shape (channels, length), (height, channels, width) or "
+            f"(depth, height, channels, width), got {input_shape}. Put it before Flatten()."
+        )
+    *leading, channels, last = input_shape
+    return (*leading, last), channels

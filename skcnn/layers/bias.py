@@ -1,0 +1,61 @@
+"""One trained constant for each channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skcnn.layers.base import Array, Layer, Parameters, Shape
+from skcnn.workspace import Workspace
+
+
+def channel_count(input_shape: Shape) -> int:
+    """Return the number of channels of (features,) or (*leading, channels, last)."""
+    return input_shape[0] if len(input_shape) == 1 else input_shape[-2]
+
+
+def add_bias(x: Array, bias: Array, out: Array) -> None:
+    """Write x + bias to `out`, where bias has one value for each channel."""
+    np.add(x, bias[:, None] if x.ndim == 2 else bias[:, None, None], out=out)
+
+
+def bias_gradient(dy: Array, out: Array) -> None:
+    """Write the sum of dy over everything but its channels to `out`."""
+    if dy.ndim == 2:
+        dy.sum(axis=1, out=out)
+    else:  # (..., C, W, N) -> (rows, C, W * N) -> (rows, C) -> (C,)
+        rows = dy.reshape(-1, dy.shape[-3], dy.shape[-2] * dy.shape[-1])
+        rows.sum(axis=2).sum(axis=0, out=out)
+
+
+@dataclass(frozen=True)
+class Bias(Layer):
+    """Add a constant per channel: y[c] = x[c] + b[c]."""
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Return the shape of the bias, (channels,)."""
+        return {"bias": (channel_count(input_shape),)}
+
+    def forward(
+        self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
+    ) -> tuple[Array, Any]:
+        """Return x + b; nothing is cached."""
+        y = workspace.buffer("y", x.shape, x.dtype)
+        add_bias(x, parameters["bias"], y)
+        return y, None
+
+    def backward(
+        self,
+        parameters: Parameters,
+        gradients: Parameters,
+        dy: Array,
+        cache: Any,
+        workspace: Workspace,
+        *,
+        need_dx: bool,
+    ) -> Array | None:
+        """db[c] = sum of dy[c]; dx = dy."""
+        bias_gradient(dy, gradients["bias"])
+        return dy if need_dx else None

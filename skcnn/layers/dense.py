@@ -1,0 +1,81 @@
+"""Fully connected layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from skcnn.initializers import initialize_weights
+from skcnn.layers.base import Array, Layer, Parameters, Shape
+from skcnn.layers.bias import add_bias, bias_gradient
+from skcnn.windows import per_axis
+from skcnn.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """Every output sees every input: y = w.T @ x + b.
+
+    Parameters
+    ----------
+    n_units : int
+        Number of outputs.
+    initializer : {"he_normal", "glorot_uniform"}, default="he_normal"
+        How the weights start. Biases start at zero.
+
+    Notes
+    -----
+    Parameters are `weights` of shape (features, n_units) and `bias` of shape (n_units,).
+    """
+
+    n_units: int
+    initializer: str = "he_normal"
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return (n_units,)."""
+        per_axis(self.n_units, 1, "n_units")
+        if len(input_shape) != 1:
+            raise ValueError(
+                f"{self} needs a list of features, got maps of shape {input_shape}. "
+                f"Put Flatten() before it."
+            )
+        return (self.n_units,)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Return the shapes of weights and bias."""
+        return {"weights": (*input_shape, self.n_units), "bias": (self.n_units,)}
+
+    def initialize(self, parameters: Parameters, rng: np.random.Generator) -> None:
+        """Draw the weights."""
+        weights = parameters["weights"]
+        features, units = weights.shape
+        initialize_weights(self.initializer, weights, features, units, rng)
+
+    def forward(
+        self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
+    ) -> tuple[Array, Any]:
+        """y = w.T @ x + b."""
+        y = workspace.buffer("y", (self.n_units, x.shape[-1]), x.dtype)
+        np.matmul(parameters["weights"].T, x, out=y)
+        add_bias(y, parameters["bias"], out=y)
+        return y, x
+
+    def backward(
+        self,
+        parameters: Parameters,
+        gradients: Parameters,
+        dy: Array,
+        cache: Any,
+        workspace: Workspace,
+        *,
+        need_dx: bool,
+    ) -> Array | None:
+        """dw = x @ dy.T, db = sum of dy over the batch, dx = w @ dy."""
+        np.matmul(cache, dy.T, out=gradients["weights"])
+        bias_gradient(dy, gradients["bias"])
+        if not need_dx:
+            return None
+        dx = workspace.buffer("dx", cache.shape, dy.dtype)
+        return np.matmul(parameters["weights"], dy, out=dx)

@@ -1,0 +1,206 @@
+"""Pooling: the maximum or the mean of a window, one axis after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
+from skcnn.windows import Axis, per_axis
+from skcnn.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Pool(Layer):
+    """What both poolings share: windows clipped to their axis, leftovers at the edge dropped.
+
+    Parameters
+    ----------
+    pool_size : int or tuple of int, default=2
+        Extent of a window, for all spatial axes or for each; clipped to the axis.
+    stride : int or tuple of int, default=None
+        Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
+    """
+
+    pool_size: int | tuple[int, ...] = 2
+    stride: int | tuple[int, ...] | None = None
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the number of whole windows along each axis; channels stay."""
+        *leading, last = (axis.output for _, axis in self._axes(input_shape))
+        return (*leading, input_shape[-2], last)
+
+    def reach(self, input_shape: Shape) -> Shape:
+        """Return how many elements along each spatial axis lie in any window."""
+        return tuple(
+            (axis.output - 1) * axis.stride + axis.kernel for _, axis in self._axes(input_shape)
+        )
+
+    def _axes(self, input_shape: Shape) -> list[tuple[int, Axis]]:
+        """Return each spatial axis with its position in the array."""
+        lengths, _ = spatial_shape(input_shape, self)
+        rank = len(lengths)
+        size = per_axis(self.pool_size, rank, "pool_size")
+        stride = size if self.stride is None else per_axis(self.stride, rank, "stride")
+        positions = (*range(rank - 1), rank)  # channels stand before the last spatial axis
+        return [
+            (position, Axis(length, min(k, length), s))
+            for position, length, k, s in zip(positions, lengths, size, stride, strict=True)
+        ]
+
+
+class Step(NamedTuple):
+    """Pooling of one axis of the array."""
+
+    position: int
+    axis: Axis
+    before: Shape
+    after: Shape
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether an element belongs to more than one window."""
+        return self.axis.stride < self.axis.kernel
+
+    def element(self, array: Array, j: int) -> Array:
+        """View element j of every window, an array of the pooled shape."""
+        return array[(slice(None),) * self.position + (self.axis.tap(j).source,)]
+
+    def gradient_buffer(self, dy: Array, workspace: Workspace) -> Array:
+        """Return a buffer for the gradient before pooling, zero where windows do not assign."""
+        dx = workspace.buffer(f"dx{self.position}", (*self.before, dy.shape[-1]), dy.dtype)
+        if self.axis.stride != self.axis.kernel or self.axis.length % self.axis.kernel:
+            dx.fill(0)
+        return dx
+
+
+@lru_cache(maxsize=1024)
+def _steps(layer: Pool, input_shape: Shape) -> tuple[Step, ...]:
+    """Return the poolings by one axis each that make up the pooling."""
+    steps, shape = [], input_shape
+    for position, axis in layer._axes(input_shape):
+        pooled = (*shape[:position], axis.output, *shape[position + 1 :])
+        if axis.kernel > 1 or axis.stride > 1:
+            steps.append(Step(position, axis, shape, pooled))
+        shape = pooled
+    return tuple(steps)
+
+
+@dataclass(frozen=True)
+class MaxPool(Pool):
+    """Maximum over a window; on ties the element found first gets the whole gradient.
+
+    The maximum over a box is the maximum along one axis of the maxima along the others, so each
+    axis is pooled by itself, as a tournament between the elements of a window.
+
+    Parameters
+    ----------
+    pool_size : int or tuple of int, default=2
+        Extent of a window, for all spatial axes or for each; clipped to the axis.
+    stride : int or tuple of int, default=None
+        Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
+    """
+
+    def forward(
+        self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
+    ) -> tuple[Array, Any]:
+        """Keep the best of each window and, in training, which challenges were won."""
+        steps = _steps(self, x.shape[:-1])
+        wins = []
+        for step in steps:
+            pooled = (*step.after, x.shape[-1])
+            y = workspace.buffer(f"y{step.position}", pooled, x.dtype)
+            won = workspace.buffer(f"won{step.position}", (step.axis.kernel, *pooled), np.bool_)
+            best = step.element(x, 0)
+            for j in range(1, step.axis.kernel):
+                challenger = step.element(x, j)
+                if training:
+                    np.greater(challenger, best, out=won[j])
+                best = np.maximum(best, challenger, out=y)
+            x = best
+            wins.append(won)
+        return x, (steps, wins)
+
+    def backward(
+        self,
+        parameters: Parameters,
+        gradients: Parameters,
+        dy: Array,
+        cache: Any,
+        workspace: Workspace,
+        *,
+        need_dx: bool,
+    ) -> Array | None:
+        """Hand dy to the winners, the last challenge first; what is left is the first element's."""
+        if not need_dx:
+            return None
+        for step, won in zip(*(reversed(part) for part in cache), strict=True):
+            dx = step.gradient_buffer(dy, workspace)
+            for j in range(step.axis.kernel - 1, 0, -1):
+                if step.overlaps:
+                    share = workspace.buffer(f"share{step.position}", dy.shape, dy.dtype)
+                    np.multiply(dy, won[j], out=share)
+                    element = step.element(dx, j)
+                    element += share
+                else:
+                    share = np.multiply(dy, won[j], out=step.element(dx, j))
+                dy -= share
+            element = step.element(dx, 0)
+            np.add(element, dy, out=element) if step.overlaps else np.copyto(element, dy)
+            dy = dx
+        return dy
+
+
+@dataclass(frozen=True)
+class AveragePool(Pool):
+    """Mean over a window: y = sum of its elements / their number; each gets dy / number.
+
+    Parameters
+    ----------
+    pool_size : int or tuple of int, default=2
+        Extent of a window, for all spatial axes or for each; clipped to the axis.
+    stride : int or tuple of int, default=None
+        Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
+    """
+
+    def forward(
+        self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
+    ) -> tuple[Array, Any]:
+        """Add up the elements of each window, axis by axis, then divide."""
+        steps = _steps(self, x.shape[:-1])
+        for step in steps:
+            y = workspace.buffer(f"y{step.position}", (*step.after, x.shape[-1]), x.dtype)
+            np.copyto(y, step.element(x, 0))
+            for j in range(1, step.axis.kernel):
+                y += step.element(x, j)
+            x = y
+        if steps:
+            x *= 1 / prod(step.axis.kernel for step in steps)
+        return x, steps
+
+    def backward(
+        self,
+        parameters: Parameters,
+        gradients: Parameters,
+        dy: Array,
+        cache: Any,
+        workspace: Workspace,
+        *,
+        need_dx: bool,
+    ) -> Array | None:
+        """Spread dy evenly over its window."""
+        if not need_dx:
+            return None
+        if cache:
+            dy *= 1 / prod(step.axis.kernel for step in cache)
+        for step in reversed(cache):
+            dx = step.gradient_buffer(dy, workspace)
+            for j in range(step.axis.kernel):
+                target = step.element(dx, j)
+                np.add(target, dy, out=target) if step.overlaps else np.copyto(target, dy)
+            dy = dx
+        return dy

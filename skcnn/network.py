@@ -1,0 +1,184 @@
+"""A network: layers, and one flat vector that holds all their parameters."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skcnn.layers import Layer
+from skcnn.layers.base import Array, Parameters, Shape
+from skcnn.workspace import Workspace
+
+
+class Network:
+    """Layers one after the other, with their parameters in one flat vector.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        From input to output.
+    input_shape : tuple of int
+        Shape of one input without the batch axis, as layers see it.
+    dtype : dtype, default=float32
+        Of parameters and of all computation.
+
+    Attributes
+    ----------
+    parameters : ndarray of shape (n_parameters,)
+        All that is trained; zero until :meth:`initialize`. Weights stand first, then what weight
+        decay spares, which is every parameter of a single axis (biases, scales).
+    state : ndarray of shape (n_state,)
+        All that is saved but not trained.
+    shapes : list of tuple of int
+        Shape of the input and of every layer's output.
+    decayed : slice
+        Where `parameters` holds weights.
+
+    Raises
+    ------
+    ValueError
+        If a layer cannot take the shape that the layer before it gives.
+    """
+
+    def __init__(
+        self, layers: tuple[Layer, ...], input_shape: Shape, dtype: npt.DTypeLike = np.float32
+    ) -> None:
+        self.layers = tuple(layers)
+        self.shapes = [tuple(input_shape)]
+        for layer in self.layers:
+            self.shapes.append(layer.output_shape(self.shapes[-1]))
+        self._lay_out()
+        self.parameters: Array = np.zeros(self._n_parameters, dtype)
+        self.state: Array = np.zeros(self._n_state, dtype)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of parameters and of all computation."""
+        return self.parameters.dtype
+
+    def _lay_out(self) -> None:
+        """Decide where each parameter stands: weights, then what decay spares."""
+        trained = [
+            (number, name, shape)
+            for number, (layer, before) in enumerate(zip(self.layers, self.shapes, strict=False))
+            for name, shape in layer.parameter_shapes(before).items()
+        ]
+        trained.sort(key=lambda entry: len(entry[2]) < 2)  # stable
+        state = [
+            (number, name, shape)
+            for number, (layer, before) in enumerate(zip(self.layers, self.shapes, strict=False))
+            for name, shape in layer.state_shapes(before).items()
+        ]
+        self._trained, self._n_parameters = _with_offsets(trained)
+        self._kept, self._n_state = _with_offsets(state)
+        self.decayed = slice(0, sum(prod(shape) for _, _, shape in trained if len(shape) > 1))
+
+    def views(
+        self, parameters: Array | None = None, state: Array | None = None
+    ) -> list[Parameters]:
+        """Return, for each layer, named views into flat vectors of parameters and state.
+
+        Parameters
+        ----------
+        parameters, state : ndarray, optional
+            The network's own by default; give others of the same length to view a gradient.
+        """
+        parameters = self.parameters if parameters is None else parameters
+        state = self.state if state is None else state
+        views: list[Parameters] = [{} for _ in self.layers]
+        for entries, flat in ((self._trained, parameters), (self._kept, state)):
+            for number, name, shape, where in entries:
+                views[number][name] = flat[where].reshape(shape)
+        return views
+
+    def initialize(self, rng: np.random.Generator) -> None:
+        """Draw all parameters anew."""
+        self.parameters[:] = 0
+        self.state[:] = 0
+        for layer, parameters in zip(self.layers, self.views(), strict=True):
+            layer.initialize(parameters, rng)
+
+    def workspaces(self, rng: np.random.Generator | None = None) -> list[Workspace]:
+        """Return scratch memory for one thread, a workspace a layer."""
+        return [Workspace(rng) for _ in self.layers]
+
+    def forward(
+        self,
+        x: Array,
+        workspaces: list[Workspace],
+        *,
+        training: bool,
+        views: list[Parameters] | None = None,
+    ) -> tuple[Array, list[Any]]:
+        """Return the last layer's output and every layer's cache.
+
+        Parameters
+        ----------
+        x : ndarray of shape (*input_shape, n)
+            In the network's dtype.
+        workspaces : list of Workspace
+            From :meth:`workspaces`; the output may live there.
+        training : bool
+            Passed to the layers.
+        views : list of dict, optional
+            From :meth:`views`, to save making them again.
+        """
+        caches = []
+        for layer, parameters, workspace in zip(
+            self.layers, views or self.views(), workspaces, strict=True
+        ):
+            x, cache = layer.forward(parameters, x, workspace, training=training)
+            caches.append(cache)
+        return x, caches
+
+    def backward(
+        self,
+        dy: Array,
+        caches: list[Any],
+        gradients: list[Parameters],
+        workspaces: list[Workspace],
+        *,
+        views: list[Parameters] | None = None,
+    ) -> None:
+        """Fill `gradients`, views into a flat vector, from the gradient for the output."""
+        views = views or self.views()
+        gradient: Array | None = dy
+        for number in reversed(range(len(self.layers))):
+            assert gradient is not None
+            gradient = self.layers[number].backward(
+                views[number],
+                gradients[number],
+                gradient,
+                caches[number],
+                workspaces[number],
+                need_dx=number > 0,
+            )
+
+    def copy(self) -> Network:
+        """Return a network with parameters and state of its own."""
+        return deepcopy(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        names = ("layers", "shapes", "parameters", "state")
+        return {name: self.__dict__[name] for name in names}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        self.__dict__.update(saved)
+        self._lay_out()
+
+
+def _with_offsets(
+    entries: list[tuple[int, str, Shape]],
+) -> tuple[list[tuple[int, str, Shape, slice]], int]:
+    """Place arrays one behind the other in a flat vector."""
+    ends = np.cumsum([0, *(prod(shape) for _, _, shape in entries)]).tolist()
+    placed = [
+        (*entry, slice(start, stop))
+        for entry, (start, stop) in zip(entries, pairwise(ends), strict=True)
+    ]
+    return placed, ends[-1]

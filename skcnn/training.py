@@ -1,0 +1,204 @@
+"""Training: mini-batches, gradient steps, epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from skcnn.inputs import Images
+from skcnn.losses import Loss
+from skcnn.network import Network
+from skcnn.optimizers import Optimizer, State, decay
+from skcnn.workspace import Workspace
+
+Array = npt.NDArray[Any]
+
+
+class Epoch(NamedTuple):
+    """What one epoch of training came to.
+
+    `loss` and `accuracy` are weighted means over the epoch's batches, each as it was before its
+    step; `seconds` is wall time.
+    """
+
+    loss: float
+    accuracy: float
+    learning_rate: float
+    seconds: float
+
+
+class DivergenceError(ArithmeticError):
+    """The loss or a parameter is no longer a finite number."""
+
+
+@dataclass
+class Progress:
+    """What carries on from one epoch to the next besides the network itself.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        How to step.
+    shuffling, drawing : numpy.random.Generator
+        For the order of samples, and for layers that draw.
+    optimizer_state : dict or None
+        None: the optimizer starts afresh.
+    """
+
+    optimizer: Optimizer
+    shuffling: np.random.Generator
+    drawing: np.random.Generator
+    optimizer_state: State | None = None
+
+    def use(self, optimizer: Optimizer) -> None:
+        """Go on with this optimizer, afresh unless it is the one so far."""
+        if optimizer != self.optimizer:
+            self.optimizer, self.optimizer_state = optimizer, None
+
+
+@dataclass
+class Patience:
+    """Counts epochs in a row whose loss is not below the best by more than `tol`.
+
+    Parameters
+    ----------
+    tol : float or None
+        None: never loses patience.
+    n_iter_no_change : int
+        How many such epochs to bear.
+    """
+
+    tol: float | None
+    n_iter_no_change: int
+    best: float = np.inf
+    stale: int = 0
+
+    def is_over(self, loss: float) -> bool:
+        """Take note of an epoch's loss and return whether to stop."""
+        if self.tol is None:
+            return False
+        self.stale = 0 if loss < self.best - self.tol else self.stale + 1
+        self.best = min(self.best, loss)
+        return self.stale >= self.n_iter_no_change
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What is learned from: images, class indices and the weight of each row (mean 1, or None)."""
+
+    images: Images
+    targets: Array
+    weights: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How one epoch goes through the samples."""
+
+    batch_size: int
+    learning_rate: float
+    alpha: float = 0.0
+    shuffle: bool = True
+
+
+@dataclass
+class _Step:
+    """One gradient step, with the memory it uses over and over."""
+
+    network: Network
+    loss: Loss
+    samples: Samples
+    drawing: np.random.Generator
+    inputs: Workspace = field(default_factory=Workspace)
+
+    def __post_init__(self) -> None:
+        self.workspaces = self.network.workspaces(self.drawing)
+        self.views = self.network.views()
+        self.gradient = np.empty_like(self.network.parameters)
+        self.gradients = self.network.views(self.gradient)
+
+    def run(self, rows: Array) -> tuple[float, float]:
+        """Compute the gradient of a batch; return its loss and weight of hits, times its size."""
+        targets, weights = self.samples.targets[rows], self.samples.weights
+        x = self.samples.images.batch(rows, self.inputs)
+        outputs, caches = self.network.forward(x, self.workspaces, training=True, views=self.views)
+        hits = outputs.argmax(axis=0) == targets
+        scale: Array | float = 1 / len(rows)
+        correct = hits.sum()
+        if weights is not None:
+            scale = (weights[rows] / len(rows)).astype(outputs.dtype)
+            correct = weights[rows] @ hits
+        value, dy = self.loss.value_and_gradient(outputs, targets, scale, self.inputs)
+        self.network.backward(dy, caches, self.gradients, self.workspaces, views=self.views)
+        return value * len(rows), float(correct)
+
+
+def train(
+    network: Network,
+    loss: Loss,
+    samples: Samples,
+    schedule: Schedule,
+    progress: Progress,
+) -> Iterator[Epoch]:
+    """Train in place, without end: each item that is drawn is one epoch over the samples.
+
+    Parameters
+    ----------
+    network : Network
+        Its parameters and state change.
+    loss : Loss
+        What to make small: for a batch, the sum of weight * loss over its rows, divided by
+        their number. Weights have mean 1 over the samples.
+    samples : Samples
+        What to learn from.
+    schedule : Schedule
+        Batch size, learning rate, decay, shuffling.
+    progress : Progress
+        Optimizer, its state, and generators; changes. Weight decay comes before each step.
+
+    Yields
+    ------
+    Epoch
+
+    Raises
+    ------
+    DivergenceError
+        When the loss or a parameter becomes NaN or infinite.
+    """
+    step = _Step(network, loss, samples, progress.drawing)
+    if progress.optimizer_state is None:
+        progress.optimizer_state = progress.optimizer.start(network.parameters)
+    n = len(samples)
+    while True:
+        start, total, correct = perf_counter(), 0.0, 0.0
+        order = progress.shuffling.permutation(n) if schedule.shuffle else np.arange(n)
+        for first in range(0, n, schedule.batch_size):
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                value, hits = step.run(order[first : first + schedule.batch_size])
+                _check_finite(value)
+                total, correct = total + value, correct + hits
+                if schedule.alpha:
+                    weights = network.parameters[network.decayed]
+                    decay(weights, schedule.learning_rate, schedule.alpha)
+                progress.optimizer.step(
+                    progress.optimizer_state,
+                    network.parameters,
+                    step.gradient,
+                    schedule.learning_rate,
+                )
+        _check_finite(float(network.parameters.sum()))
+        seconds = perf_counter() - start
+        yield Epoch(total / n, correct / n, schedule.learning_rate, seconds)
+
+
+def _check_finite(value: float) -> None:
+    if not np.isfinite(value):
+        raise DivergenceError("The loss or a parameter is no longer finite.")

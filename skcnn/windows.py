@@ -1,0 +1,197 @@
+"""Where windows lie on an axis, and the stride tricks that turn sliding into matrix products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
+
+Array = npt.NDArray[Any]
+Padding = str | int | tuple[Any, ...]
+
+
+def per_axis(value: int | tuple[int, ...], rank: int, name: str, least: int = 1) -> tuple[int, ...]:
+    """Return `value` as one integer per spatial axis, or raise a ValueError that names it."""
+    values = (value,) * rank if isinstance(value, Integral) else value
+    if (
+        not isinstance(values, tuple)
+        or len(values) != rank
+        or not all(isinstance(v, Integral) and v >= least for v in values)
+    ):
+        raise ValueError(
+            f"{name}={value!r} must be an integer of at least {least}, or a tuple of {rank} of "
+            f"them, one for each spatial axis."
+        )
+    return tuple(int(v) for v in values)
+
+
+class Tap(NamedTuple):
+    """What one position of the kernel reads: inputs `source` go to outputs `target`."""
+
+    source: slice
+    target: slice
+
+
+class Rows(NamedTuple):
+    """Outputs `target` whose windows start at `first`, `first + step`, ... and use some taps."""
+
+    target: slice
+    first: int
+    step: int
+    taps: slice
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A window of `kernel` taps that slides over one axis.
+
+    Negative padding crops: `after=-1` leaves the last element out.
+    """
+
+    length: int
+    kernel: int
+    stride: int = 1
+    before: int = 0
+    after: int = 0
+
+    @property
+    def output(self) -> int:
+        """Number of windows that fit."""
+        return (self.length + self.before + self.after - self.kernel) // self.stride + 1
+
+    def tap(self, j: int) -> Tap:
+        """Return which outputs read a real element at tap `j`, and which elements they read."""
+        low = max(0, -(-(self.before - j) // self.stride))
+        high = max(low, min(self.output, -(-(self.length + self.before - j) // self.stride)))
+        start = low * self.stride + j - self.before
+        stop = start + (high - low - 1) * self.stride + 1
+        return Tap(
+            slice(start, max(start, stop), self.stride) if high > low else slice(0, 0),
+            slice(low, high),
+        )
+
+    def forward_rows(self) -> list[Rows]:
+        """Group the outputs by the taps that lie on the axis.
+
+        Output o reads o * stride - before + i through tap i.
+        """
+        ranges = []
+        for o in range(self.output):
+            start = o * self.stride - self.before
+            low = min(self.kernel, max(0, -start))
+            ranges.append((start + low, low, max(low, min(self.kernel, self.length - start))))
+        return _group(ranges, 0, 1, self.stride)
+
+    def backward_rows(self) -> list[tuple[int, list[Rows]]]:
+        """Group the inputs by the outputs that read them, for each phase of the stride.
+
+        Input h was read by output o through tap i = h + before - o*stride. With
+        phase = (h + before) % stride, the taps are phase, phase + stride, ...; `taps` of a
+        group counts them from the last to the first, since o grows as i shrinks.
+        """
+        phases = []
+        for phase in range(self.stride):
+            count = len(range(phase, self.kernel, self.stride))
+            first = (phase - self.before) % self.stride
+            ranges = []
+            for h in range(first, self.length, self.stride):
+                q = (h + self.before - phase) // self.stride  # the output whose tap is `phase`
+                low, high = max(0, q - self.output + 1), min(count, q + 1)
+                high = max(low, high)
+                ranges.append((q - high + 1, count - high, count - low))
+            phases.append((phase, _group(ranges, first, self.stride, 1)))
+        return phases
+
+
+def _group(ranges: list[tuple[int, int, int]], first: int, spacing: int, step: int) -> list[Rows]:
+    """Merge neighbours (start, low, high) with equal taps into one `Rows` each."""
+    groups: list[Rows] = []
+    for index, (start, low, high) in enumerate(ranges):
+        position = first + index * spacing
+        if groups and groups[-1].taps == slice(low, high):
+            target = slice(groups[-1].target.start, position + 1, spacing)
+            groups[-1] = groups[-1]._replace(target=target)
+        else:
+            groups.append(
+                Rows(slice(position, position + 1, spacing), start, step, slice(low, high))
+            )
+    return groups
+
+
+@lru_cache(maxsize=1024)
+def sliding_axes(
+    lengths: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: Padding,
+) -> tuple[Axis, ...]:
+    """Resolve `padding` ("same", "valid" or explicit) for every spatial axis.
+
+    "same" gives ceil(length / stride) outputs; an odd number of padded elements puts the extra
+    one at the end. Explicit padding is an integer or, per axis, an integer or (before, after).
+
+    Raises
+    ------
+    ValueError
+        If the padding is not understood or the kernel is larger than what it slides over.
+    """
+    axes = []
+    for position, (length, size, step) in enumerate(zip(lengths, kernel, stride, strict=True)):
+        before, after = _axis_padding(padding, position, len(lengths), length, size, step)
+        axes.append(Axis(length, size, step, before, after))
+    if any(axis.output < 1 for axis in axes):
+        raise ValueError(
+            f"filter_size={kernel} is larger than what it slides over: with padding={padding!r} "
+            f"the map has shape {tuple(a.length + a.before + a.after for a in axes)}. Use "
+            f"padding='same', a smaller filter_size or fewer poolings before it."
+        )
+    return tuple(axes)
+
+
+def _axis_padding(
+    padding: Padding, position: int, rank: int, length: int, size: int, step: int
+) -> tuple[int, int]:
+    if padding == "valid":
+        return 0, 0
+    if padding == "same":
+        total = max((-(-length // step) - 1) * step + size - length, 0)
+        return total // 2, total - total // 2
+    value = padding
+    if isinstance(padding, tuple) and len(padding) == rank:
+        value = padding[position]
+    if isinstance(value, Integral) and value >= 0:
+        return int(value), int(value)
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, Integral) for v in value):
+        return int(value[0]), int(value[1])
+    raise ValueError(
+        f"padding={padding!r} must be 'same', 'valid', an integer of at least 0, or a tuple of "
+        f"{rank}: an integer or a pair (before, after) for each spatial axis."
+    )
+
+
+def stacked_rows(array: Array, rows: Rows) -> Array:
+    """View overlapping stacks of neighbouring rows as matrices, without copying.
+
+    Parameters
+    ----------
+    array : ndarray of shape (..., height, m, n), C-contiguous
+        Neighbouring rows of shape (m, n) lie one behind the other in memory.
+    rows : Rows
+        Which stacks: `first`, `first + step`, ... each of as many rows as `taps` counts.
+
+    Returns
+    -------
+    ndarray of shape (..., count, taps * m, n)
+    """
+    *lead, _, m, n = array.shape
+    *lead_strides, row, line, item = array.strides
+    count = len(range(rows.target.start, rows.target.stop, rows.target.step or 1))
+    return as_strided(
+        array[..., rows.first :, :, :],
+        (*lead, count, (rows.taps.stop - rows.taps.start) * m, n),
+        (*lead_strides, rows.step * row, line, item),
+    )

@@ -1,0 +1,54 @@
+"""The scratch memory of one layer: allocated once, used at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+T = TypeVar("T")
+
+
+class Workspace:
+    """Named buffers that are reused from step to step.
+
+    An array from a workspace is valid until the layer's next call with the same workspace. A
+    workspace belongs to one layer and one thread.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator, optional
+        For layers that draw while training (dropout).
+    """
+
+    def __init__(self, rng: np.random.Generator | None = None) -> None:
+        self.rng = rng
+        self._storage: dict[str, Array] = {}
+        self._views: dict[tuple[Any, ...], Array] = {}
+        self._plans: dict[Any, Any] = {}
+
+    def buffer(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+        """Return an uninitialised C-contiguous array; a smaller shape reuses the same memory."""
+        key = (name, shape, dtype)
+        view = self._views.get(key)
+        if view is None:
+            view = self._views[key] = self._carve(name, shape, np.dtype(dtype))
+        return view
+
+    def plan(self, key: Any, make: Callable[[], T]) -> T:
+        """Return what `make()` returned at the first call with this key: views, index tables."""
+        plan: T | None = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = make()
+        return plan
+
+    def _carve(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        size = prod(shape)
+        storage = self._storage.get(name)
+        if storage is None or storage.size < size or storage.dtype != dtype:
+            storage = self._storage[name] = np.empty(size, dtype)
+        return storage[:size].reshape(shape)
