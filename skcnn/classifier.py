@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import islice
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -43,9 +43,118 @@ AUTO_BATCH_SIZE = 32
 
 
 class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
-    """Convolutional network for classification of images, signals and volumes.
+    """Convolutional network for the classification of images, signals and volumes.
 
-    DOCSTRING
+    A stack of blocks (convolution, activation, pooling), then dense layers, then a softmax over
+    the classes, trained on mini-batches by a stochastic gradient method. Flat X is the contract,
+    as everywhere in scikit-learn; `image_shape` says how to read its rows.
+
+    Parameters
+    ----------
+    n_filters : int or tuple of int, default=(16, 32)
+        Number of filters of each block; the length of the tuple is the number of blocks. An
+        integer makes one block, an empty tuple none.
+    filter_size : int or tuple, default=3
+        Extent of the filters: one integer, or a tuple with one entry for each block. What
+        differs by axis is nested: ``((3, 5),)`` is one block of filters three high and five
+        wide. On an input axis of length 1 filters have extent 1.
+    pool_size : int or tuple, default=2
+        Extent of the pooling windows, which do not overlap, in the same form; 1 pools nothing.
+        A window is clipped to its axis; what does not fit at the edge is dropped.
+    pooling : {"max", "average"}, default="max"
+        What is taken of each pooling window.
+    padding : {"same", "valid"}, int or tuple, default="same"
+        Zeros around the input of a convolution, one value or a tuple with one entry for each
+        block. "same": ceil(length / stride) outputs; "valid": none; an integer: so many at both
+        ends; nested, for each axis an integer or a pair (before, after).
+    stride : int or tuple, default=1
+        Step of the convolutions, in the form of `filter_size`.
+    hidden_layer_sizes : int or tuple of int, default=()
+        Number of units of each dense layer between the blocks and the output.
+    activation : {"relu", "tanh", "logistic"} or Layer, default="relu"
+        Activation of convolutions and hidden dense layers.
+    dropout : float, default=0.0
+        Probability with which an input of a dense layer, the output layer included, is set to
+        zero in training.
+    layers : sequence of Layer, default=None
+        The body of the network, in place of all parameters above. The output layer is added.
+    image_shape : tuple of int, default=None
+        Shape of one row of X: ``(H, W)``, ``(H, W, C)``, ``(L,)`` for a signal, ``(1, L, C)``
+        for a signal of C channels, ``(D, H, W, C)`` for a volume. None: the shape that X came
+        in, or for flat X a square image if the number of columns is a square, else a signal.
+    standardize : bool, default=True
+        Whether to subtract the mean of each channel and divide by its standard deviation, both
+        learned (weighted) at the first fit or partial_fit.
+    dtype : {"auto", "float32", "float64"} or dtype, default="auto"
+        Of all computation. "auto": float32 for float32, float16, bool and integers of up to 16
+        bits, else float64.
+    solver : {"adam", "sgd"} or Optimizer, default="adam"
+        How gradients move the weights. "sgd" has Nesterov momentum of 0.9, as in
+        :class:`~sklearn.neural_network.MLPClassifier`; ``SGD(momentum=0)`` is plain.
+    learning_rate : float, default=2e-3
+        Step size.
+    alpha : float, default=0.0
+        Decoupled weight decay: before each step weights shrink by the factor
+        ``1 - learning_rate * alpha``. Biases do not.
+    batch_size : int or "auto", default="auto"
+        Rows of a mini-batch. "auto" is 32; there are never more than there are rows.
+    max_iter : int, default=20
+        Number of epochs.
+    shuffle : bool, default=True
+        Whether each epoch goes through the rows in another random order.
+    tol : float, default=None
+        Stop when the training loss has not been below its best by more than `tol` for
+        `n_iter_no_change` epochs in a row. None: run all `max_iter` epochs.
+    n_iter_no_change : int, default=10
+        See `tol`.
+    random_state : int, RandomState instance or None, default=None
+        For initial weights, shuffling and dropout. The same integer gives the same bits on one
+        machine.
+    verbose : int, default=0
+        1 prints a line an epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted labels.
+    image_shape_ : tuple of int
+        Shape of one image.
+    network_ : Network
+        Layers and weights; ``network_.views()`` gives the weights of each layer by name.
+    n_features_in_ : int
+        Number of columns of flat X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if X had names that are all strings.
+    n_iter_ : int
+        Number of epochs so far.
+    loss_ : float
+        Loss of the last epoch, the weighted mean of the cross-entropy.
+    loss_curve_ : list of float
+        Loss of each epoch.
+    history_ : list of dict
+        For each epoch `loss`, `accuracy` (on the training batches, each before its step),
+        `learning_rate` and `seconds`.
+
+    See Also
+    --------
+    sklearn.neural_network.MLPClassifier : Dense layers only.
+
+    Notes
+    -----
+    `fit` drops the optimizer's state, so that a saved model is about the size of its weights;
+    a later `partial_fit` starts it afresh. An interrupt (Ctrl-C) in `fit` is raised again and
+    leaves the model of the last finished epoch behind.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skcnn import ScratchCNNClassifier
+    >>> X, y = load_digits(return_X_y=True)  # 8x8 images, flat
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> clf = ScratchCNNClassifier(max_iter=10, random_state=0).fit(X_train, y_train)
+    >>> bool(clf.score(X_test, y_test) > 0.95)
+    True
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -96,7 +205,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         standardize: bool = True,
         dtype: Any = "auto",
         solver: str | Optimizer = "adam",
-        learning_rate: float = 1e-3,
+        learning_rate: float = 2e-3,
         alpha: float = 0.0,
         batch_size: int | str = "auto",
         max_iter: int = 20,
@@ -202,7 +311,9 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
                 self._begin(data)
             else:
                 self._continue()
-            self._train(data, targets, n_epochs=1, tol=None)
+            interrupt = self._train(data, targets, n_epochs=1, tol=None)
+            if interrupt is not None:
+                raise interrupt
         return self
 
     def predict(self, X: Any) -> Array:
@@ -218,7 +329,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         y : ndarray of shape (n_samples,)
             In the dtype of the labels seen in fit.
         """
-        labels: Array = self.classes_[self._logits(X).argmax(axis=0)]
+        best = self._logits(X).argmax(axis=0)
+        labels: Array = self.classes_[best]
         return labels
 
     def predict_proba(self, X: Any) -> Array:
@@ -349,9 +461,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
                 f"has the layers {[str(layer) for layer in self.network_.layers]}. Set them "
                 f"back, or call fit to start again."
             )
-        self.network_, self._progress, self.history_ = deepcopy(
-            (self.network_, self._progress, self.history_)
-        )
+        self.network_, self._progress = deepcopy((self.network_, self._progress))
         self._progress.use(self._optimizer())
 
     def _train(
@@ -366,38 +476,41 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         samples = Samples(images, targets, data.weights)
         epochs = train(self.network_, CrossEntropy(), samples, schedule, self._progress)
         patience = Patience(tol, self.n_iter_no_change)
-        finished = None
+        finished: dict[str, Any] = {}
+        interrupt = None
         try:
             with single_threaded_blas:
                 for epoch in islice(epochs, n_epochs):
-                    self._record(epoch)
-                    finished = self.network_.copy()
+                    finished = self._after(epoch)
+                    if self.verbose:
+                        print(_line(finished["n_iter_"], epoch))
                     if patience.is_over(epoch.loss):
                         break
         except DivergenceError as error:
             raise ValueError(
                 f"Training diverged: the loss became NaN or infinite in epoch "
-                f"{len(self.history_) + 1} with learning_rate={self.learning_rate}. Use a "
-                f"smaller learning_rate."
+                f"{finished.get('n_iter_', len(self.history_)) + 1} with "
+                f"learning_rate={self.learning_rate}. Use a smaller learning_rate."
             ) from error
-        except KeyboardInterrupt as interrupt:
-            if finished is None:
+        except KeyboardInterrupt as stop:
+            if not finished:
                 raise
-            self.network_ = finished
-            return interrupt
-        return None
+            interrupt = stop
+        self.__dict__.update(finished)
+        return interrupt
 
-    def _record(self, epoch: Epoch) -> None:
-        """Set the attributes that describe the training so far, and print a line of it."""
-        self.history_.append(epoch._asdict())
-        self.n_iter_ = len(self.history_)
-        self.loss_curve_ = [record["loss"] for record in self.history_]
-        self.loss_ = epoch.loss
-        if self.verbose:
-            print(
-                f"Epoch {self.n_iter_}: loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.4f}, "
-                f"{epoch.seconds:.2f} s"
-            )
+    def _after(self, epoch: Epoch) -> dict[str, Any]:
+        """Return the attributes of the model as it is after this epoch."""
+        self.history_ = [*self.history_, epoch._asdict()]
+        shuffling, drawing = deepcopy((self._progress.shuffling, self._progress.drawing))
+        return {
+            "network_": self.network_.copy(),
+            "_progress": replace(self._progress, shuffling=shuffling, drawing=drawing),
+            "history_": self.history_,
+            "n_iter_": len(self.history_),
+            "loss_": epoch.loss,
+            "loss_curve_": [record["loss"] for record in self.history_],
+        }
 
     def _architecture(self) -> Architecture:
         names = (part.name for part in fields(Architecture))
@@ -426,6 +539,14 @@ class _Data:
     labels: Array
     rows: Array | None
     weights: Array | None
+
+
+def _line(number: int, epoch: Epoch) -> str:
+    """Return what verbose training says of an epoch."""
+    return (
+        f"Epoch {number}: loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.4f}, "
+        f"{epoch.seconds:.2f} s"
+    )
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -20,30 +21,41 @@ def check_labels(y: Any) -> Array:
     ValueError
         If y has several columns, missing values, values that are no classes, or mixed types.
     """
-    shape = getattr(y, "shape", None)
-    shape = np.shape(y) if shape is None else shape
+    if not hasattr(y, "dtype"):
+        listed, y = y, np.asarray(y)
+        if y.dtype.kind == "U":  # NumPy turns whatever stands among strings into a string
+            _of_one_kind(np.asarray(listed, dtype=object))
+    shape = y.shape
     if len(shape) > 1 and shape[1] != 1:
         raise ValueError(
             f"y has shape {tuple(shape)}, but one label a sample is needed, of shape "
             f"({shape[0]},). If y is one-hot encoded, pass y.argmax(axis=1)."
         )
-    numpy_dtype = getattr(getattr(y, "dtype", None), "numpy_dtype", None)  # pandas' Int64, boolean
+    numpy_dtype = getattr(y.dtype, "numpy_dtype", None)  # pandas' Int64, boolean
     if numpy_dtype is not None:
         if y.isna().any():
             raise ValueError("y has missing labels. Remove these rows before the fit.")
         y = y.to_numpy(dtype=numpy_dtype)
     labels: Array = column_or_1d(y, warn=True)
     if labels.dtype == object:
-        kinds = {str if isinstance(label, str) else type(label) for label in labels.tolist()}
-        if not kinds <= {str} and not kinds <= {int, float, bool}:
-            raise ValueError(
-                f"y mixes or contains labels of type {sorted(kind.__name__ for kind in kinds)}. "
-                f"Labels must be all strings or all numbers, none of them missing."
-            )
-    elif labels.dtype.kind in "fc" and not np.isfinite(labels).all():
+        labels = _of_one_kind(labels)
+    if labels.dtype.kind in "fc" and not np.isfinite(labels).all():
         raise ValueError("y contains NaN or infinity. Remove these rows before the fit.")
     check_classification_targets(labels)
     return labels
+
+
+def _of_one_kind(labels: Array) -> Array:
+    """Return an object array of strings as it is, and one of numbers in a dtype of theirs."""
+    kinds = {str if isinstance(label, str) else type(label) for label in labels.ravel()}
+    if kinds <= {str}:
+        return labels
+    if not all(issubclass(kind, Real | np.bool_) for kind in kinds):
+        raise ValueError(
+            f"y mixes or contains labels of type {sorted(kind.__name__ for kind in kinds)}. "
+            f"Labels must be all strings or all numbers, none of them missing."
+        )
+    return np.array(labels.tolist())
 
 
 def encode(labels: Array, classes: Array) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -122,7 +121,6 @@ def _group(ranges: list[tuple[int, int, int]], first: int, spacing: int, step: i
     return groups
 
 
-@lru_cache(maxsize=1024)
 def sliding_axes(
     lengths: tuple[int, ...],
     kernel: tuple[int, ...],
@@ -160,6 +158,11 @@ def _axis_padding(
     if padding == "same":
         total = max((-(-length // step) - 1) * step + size - length, 0)
         return total // 2, total - total // 2
+    return explicit_padding(padding, position, rank)
+
+
+def explicit_padding(padding: Padding, position: int, rank: int) -> tuple[int, int]:
+    """Return (before, after) for the spatial axis at `position`, or raise a ValueError."""
     value = padding
     if isinstance(padding, tuple) and len(padding) == rank:
         value = padding[position]

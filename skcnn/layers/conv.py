@@ -14,7 +14,15 @@ import numpy as np
 from skcnn.initializers import initialize_weights
 from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
 from skcnn.layers.bias import add_bias, bias_gradient
-from skcnn.windows import Axis, Padding, Rows, per_axis, sliding_axes, stacked_rows
+from skcnn.windows import (
+    Axis,
+    Padding,
+    Rows,
+    explicit_padding,
+    per_axis,
+    sliding_axes,
+    stacked_rows,
+)
 from skcnn.workspace import Workspace
 
 
@@ -25,6 +33,7 @@ class Geometry(NamedTuple):
     height: Axis  # length 1 for signals
     side: Axis
     channels: int
+    output_shape: Shape  # of the layer
     forward_rows: list[Rows]
     backward_rows: list[tuple[int, list[Rows]]]
 
@@ -113,9 +122,8 @@ class Conv(Layer):
         stride = per_axis(self.stride, rank, "stride")
         padding = self.padding
         if not isinstance(padding, str):
-            axes = sliding_axes((1,) * rank, (1,) * rank, (1,) * rank, padding)
-            pairs = zip(axes, single, strict=True)
-            padding = tuple((0, 0) if one else (a.before, a.after) for a, one in pairs)
+            pairs = [explicit_padding(padding, position, rank) for position in range(rank)]
+            padding = tuple((0, 0) if one else p for p, one in zip(pairs, single, strict=True))
         return replace(
             self,
             filter_size=tuple(1 if one else k for k, one in zip(size, single, strict=True)),
@@ -140,7 +148,7 @@ class Conv(Layer):
         """Lower x, then multiply every stack of rows by the weights."""
         geometry = _geometry(self, x.shape[:-1])
         lowered = _lower(x, geometry, workspace)  # (*outer, H, lines, OW * N)
-        y = workspace.buffer("y", (*self.output_shape(x.shape[:-1]), x.shape[-1]), x.dtype)
+        y = workspace.buffer("y", (*geometry.output_shape, x.shape[-1]), x.dtype)
         rows = y.reshape(*geometry.outputs, geometry.height.output, self.n_filters, -1)
         weights = _stacked_weights(parameters["weights"])  # (kh, lines, F)
         for group in geometry.forward_rows:
@@ -169,6 +177,7 @@ class Conv(Layer):
         geometry = _geometry(self, input_shape)
         if self.use_bias:
             bias_gradient(dy, gradients["bias"])
+        dy = np.ascontiguousarray(dy)  # stacked rows need it
         rows = dy.reshape(*geometry.outputs, geometry.height.output, self.n_filters, -1)
         _weight_gradient(geometry, lowered, rows, gradients["weights"], workspace)
         if not need_dx:
@@ -211,7 +220,13 @@ def _geometry(layer: Conv, input_shape: Shape) -> Geometry:
     axes, channels = layer._axes(input_shape)
     *outer, height, side = axes if len(axes) > 1 else (Axis(1, 1), *axes)
     return Geometry(
-        tuple(outer), height, side, channels, height.forward_rows(), height.backward_rows()
+        tuple(outer),
+        height,
+        side,
+        channels,
+        layer.output_shape(input_shape),
+        height.forward_rows(),
+        height.backward_rows(),
     )
 
 
@@ -232,7 +247,7 @@ def _lower(x: Array, geometry: Geometry, workspace: Workspace) -> Array:
         geometry.side.output * x.shape[-1],
     )
     if geometry.is_plain:
-        return x.reshape(lowered_shape)
+        return np.ascontiguousarray(x).reshape(lowered_shape)
     lowered = workspace.buffer("lowered", lowered_shape, x.dtype)
     for of_tap, inside, source in _tap_views(lowered, x, geometry):
         target = of_tap[inside]
