@@ -31,7 +31,7 @@ class _SingleThreadedBlas:
             if self._depth == 0:
                 self._threads = [library.get_num_threads() for library in self._libraries]
                 for library in self._libraries:
-                    library.set_num_threads(1)
+                    _set_threads(library, 1)
             self._depth += 1
 
     def __exit__(
@@ -44,7 +44,17 @@ class _SingleThreadedBlas:
             self._depth -= 1
             if self._depth == 0:
                 for library, threads in zip(self._libraries or (), self._threads, strict=True):
-                    library.set_num_threads(threads)
+                    _set_threads(library, threads)
+
+
+def _set_threads(library: Any, number: int) -> None:
+    """Set a library's limit from any thread: since 3.8, threadpoolctl heeds the first one only."""
+    release = getattr(library, "clear_controlling_thread", None)
+    if release is not None:
+        release(force=True)
+    library.set_num_threads(number)
+    if release is not None:
+        release(force=True)
 
 
 single_threaded_blas = _SingleThreadedBlas()

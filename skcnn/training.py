@@ -194,11 +194,11 @@ def train(
                     step.gradient,
                     schedule.learning_rate,
                 )
-        _check_finite(float(network.parameters.sum()))
+        _check_finite(network.parameters)
         seconds = perf_counter() - start
         yield Epoch(total / n, correct / n, schedule.learning_rate, seconds)
 
 
-def _check_finite(value: float) -> None:
-    if not np.isfinite(value):
+def _check_finite(values: Array | float) -> None:
+    if not np.isfinite(values).all():
         raise DivergenceError("The loss or a parameter is no longer finite.")

@@ -164,8 +164,8 @@ def _axis_padding(
 def explicit_padding(padding: Padding, position: int, rank: int) -> tuple[int, int]:
     """Return (before, after) for the spatial axis at `position`, or raise a ValueError."""
     value = padding
-    if isinstance(padding, tuple) and len(padding) == rank:
-        value = padding[position]
+    if isinstance(padding, tuple):
+        value = padding[position] if len(padding) == rank else None
     if isinstance(value, Integral) and value >= 0:
         return int(value), int(value)
     if isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, Integral) for v in value):

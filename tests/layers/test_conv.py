@@ -1,0 +1,368 @@
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.signal import correlate
+
+from skcnn.layers import Conv, MaxPool
+from skcnn.network import Network
+from skcnn.testing import check_layer
+from skcnn.workspace import Workspace
+
+SHAPES = {1: (2, 7), 2: (6, 2, 5), 3: (4, 3, 2, 5)}
+
+
+def same_pads(n, kernel, stride):
+    """Add zeros one at a time, the first at the end, until ceil(n / stride) windows fit."""
+    pads = [0, 0]
+    while (n + sum(pads) - kernel) // stride + 1 < -(-n // stride):
+        pads[1 if pads[0] == pads[1] else 0] += 1
+    return tuple(pads)
+
+
+def resolve(padding, lengths, kernel, stride):
+    """Padding as a pair for each axis, independently of skcnn.windows."""
+    if padding == "valid":
+        return [(0, 0)] * len(lengths)
+    if padding == "same":
+        return [same_pads(*each) for each in zip(lengths, kernel, stride, strict=True)]
+    if isinstance(padding, int):
+        return [(padding, padding)] * len(lengths)
+    return [(p, p) if isinstance(p, int) else p for p in padding]
+
+
+def pad(array, pads, value=0):
+    """np.pad of the last axes, where a negative number crops."""
+    lead = array.ndim - len(pads)
+    widths = [(0, 0)] * lead + [(max(b, 0), max(a, 0)) for b, a in pads]
+    array = np.pad(array, widths, constant_values=value)
+    crop = [
+        slice(max(-b, 0), n - max(-a, 0))
+        for (b, a), n in zip(pads, array.shape[lead:], strict=True)
+    ]
+    return array[(..., *crop)]
+
+
+def batch_first(x):
+    """(*leading, C, last, N) -> (N, C, *spatial)."""
+    rank = x.ndim - 2
+    return x.transpose(rank + 1, rank - 1, *range(rank - 1), rank)
+
+
+def batch_last(x):
+    """(N, C, *spatial) -> (*leading, C, last, N)."""
+    rank = x.ndim - 2
+    return x.transpose(*range(2, rank + 1), 1, rank + 1, 0)
+
+
+def scipy_forward(x, weights, bias, stride, pads):
+    """Sum over channels of scipy's correlation, of every stride-th window."""
+    images = pad(batch_first(x), pads)
+    steps = tuple(slice(None, None, s) for s in stride)
+    y = [
+        [
+            sum(
+                correlate(channel, weights[..., c, f], mode="valid", method="direct")[steps]
+                for c, channel in enumerate(image)
+            )
+            + bias[f]
+            for f in range(weights.shape[-1])
+        ]
+        for image in images
+    ]
+    return batch_last(np.array(y))
+
+
+def loop_backward(x, dy, weights, stride, pads):
+    """Gradients by a loop over windows: of x, weights and bias."""
+    images, dy = batch_first(x), batch_first(dy)
+    n, channels, *lengths = images.shape
+    *kernel, _, filters = weights.shape
+    index = pad(np.arange(np.prod(lengths)).reshape(lengths), pads, value=-1)
+    flat = images.reshape(n, channels, -1)
+    dx, dw = np.zeros_like(flat), np.zeros((*kernel, channels, filters))
+    for out in product(*(range(length) for length in dy.shape[2:])):
+        window = index[
+            tuple(slice(o * s, o * s + k) for o, s, k in zip(out, stride, kernel, strict=True))
+        ]
+        share = dy[(..., *out)]  # (N, F)
+        for tap in product(*(range(k) for k in kernel)):
+            if window[tap] >= 0:
+                dw[tap] += flat[:, :, window[tap]].T @ share
+                dx[:, :, window[tap]] += share @ weights[tap].T
+    return batch_last(dx.reshape(images.shape)), dw, dy.sum(axis=(0, *range(2, dy.ndim)))
+
+
+class Run:
+    """One convolution with random numbers, forward and backward."""
+
+    def __init__(self, layer, input_shape, n=2, dtype=np.float64, seed=0):
+        rng = np.random.default_rng(seed)
+        network = Network((layer,), input_shape, dtype)
+        network.parameters[:] = rng.standard_normal(network.parameters.shape)
+        self.parameters = network.views()[0]
+        self.gradients = network.views(np.full_like(network.parameters, np.nan))[0]
+        self.x = rng.standard_normal((*input_shape, n)).astype(dtype)
+        workspace = Workspace()
+        self.y, cache = layer.forward(self.parameters, self.x, workspace, training=True)
+        self.dy = rng.standard_normal(self.y.shape).astype(dtype)
+        dy = self.dy.copy()
+        self.dx = layer.backward(
+            self.parameters, self.gradients, dy, cache, workspace, need_dx=True
+        )
+
+
+@st.composite
+def convolutions(draw):
+    """A convolution, its input shape, and its geometry one value an axis."""
+    rank = draw(st.integers(1, 3))
+    lengths, kernel, stride = (
+        tuple(draw(st.lists(st.integers(1, most), min_size=rank, max_size=rank)))
+        for most in (7, 4, 3)
+    )
+    pair = st.tuples(st.integers(-2, 3), st.integers(-2, 3))
+    padding = draw(
+        st.one_of(
+            st.sampled_from(["same", "valid", 0, 1, 2]),
+            st.tuples(*[st.one_of(st.integers(0, 2), pair)] * rank).filter(
+                lambda value: any(isinstance(part, tuple) for part in value)
+            ),
+        )
+    )
+    pads = resolve(padding, lengths, kernel, stride)
+    assume(all(n + b + a >= k for n, (b, a), k in zip(lengths, pads, kernel, strict=True)))
+    assume(
+        all(
+            -b < n and -a < n and n + min(b, 0) + min(a, 0) > 0
+            for n, (b, a) in zip(lengths, pads, strict=True)
+        )
+    )
+    channels, filters = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    layer = Conv(filters, kernel, stride, padding)
+    return layer, (*lengths[:-1], channels, lengths[-1]), stride, pads
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(convolutions())
+def test_forward_is_the_correlation_of_scipy(case):
+    layer, input_shape, stride, pads = case
+    for dtype, atol in ((np.float64, 1e-12), (np.float32, 2e-5)):
+        run = Run(layer, input_shape, dtype=dtype)
+        expected = scipy_forward(
+            run.x, run.parameters["weights"], run.parameters["bias"], stride, pads
+        )
+        assert run.y.dtype == dtype
+        assert run.y.shape[:-1] == layer.output_shape(input_shape)
+        np.testing.assert_allclose(run.y, expected, rtol=0, atol=atol)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(convolutions())
+def test_backward_is_the_loop_over_windows(case):
+    layer, input_shape, stride, pads = case
+    run = Run(layer, input_shape)
+    dx, dw, db = loop_backward(run.x, run.dy, run.parameters["weights"], stride, pads)
+    np.testing.assert_allclose(run.dx, dx, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(run.gradients["weights"], dw, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(run.gradients["bias"], db, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("layer", "input_shape"),
+    [
+        (Conv(2, 3), (1, 1)),
+        (Conv(2, 3), (2, 7)),
+        (Conv(3, 4, stride=2), (2, 7)),
+        (Conv(1, 2, stride=3), (1, 8)),
+        (Conv(2, 2, padding=((-1, -2),)), (1, 8)),
+        (Conv(2, 3, padding="valid", use_bias=False), (2, 5)),
+        (Conv(2, 1), (3, 1, 3)),
+        (Conv(3, 3), (4, 2, 5)),
+        (Conv(2, 3), (1, 2, 1)),
+        (Conv(2, 2, padding="valid"), (4, 1, 3)),
+        (Conv(2, 4), (3, 1, 4)),
+        (Conv(2, (1, 3), padding="valid"), (3, 2, 4)),
+        (Conv(2, (3, 1), padding="valid"), (4, 2, 3)),
+        (Conv(1, 1, stride=3), (5, 1, 4)),
+        (Conv(2, (2, 3), stride=(3, 2)), (7, 1, 5)),
+        (Conv(1, 2, padding=3), (2, 1, 2)),
+        (Conv(1, 2, padding=((2, -1), (-2, 1))), (5, 2, 5)),
+        (Conv(1, 3, padding=(2, (0, 1))), (3, 1, 3)),
+        (Conv(2, 3, use_bias=False), (3, 1, 3)),
+        (Conv(2, 2), (2, 3, 1, 2)),
+        (Conv(1, (1, 3, 2), stride=(1, 2, 1), padding="valid"), (2, 4, 1, 3)),
+        (Conv(1, 2, stride=2, padding=((1, 0), 0, (-1, 1))), (3, 3, 2, 4)),
+        (Conv(1, 3), (1, 3, 1, 1)),
+    ],
+    ids=str,
+)
+def test_gradients_are_finite_differences(layer, input_shape):
+    check_layer(layer, input_shape)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("padding", ["same", "valid", 1, "crop"])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_gradients_of_every_combination_are_finite_differences(rank, size, stride, padding):
+    if padding == "crop":
+        padding = ((-1, 2), (1, -1), (0, 1))[:rank]
+    input_shape = {1: (2, 7), 2: (5, 2, 4), 3: (4, 4, 1, 4)}[rank]
+    check_layer(Conv(1, size, stride, padding), input_shape, n_samples=2)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 5])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("length", [1, 2, 5, 6])
+def test_same_padding_gives_ceil_of_length_over_stride_and_puts_the_odd_zero_last(
+    length, kernel, stride
+):
+    layer = Conv(1, kernel, stride)
+    run = Run(layer, (1, length), n=1)
+    x, w, b = run.x[0, :, 0], run.parameters["weights"][:, 0, 0], run.parameters["bias"][0]
+    assert run.y.shape == (1, -(-length // stride), 1)
+    total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
+    for o, value in enumerate(run.y[0, :, 0]):
+        expected = b
+        for i in range(kernel):
+            position = o * stride + i - total // 2
+            if 0 <= position < length:
+                expected += w[i] * x[position]
+        assert value == pytest.approx(expected, abs=1e-13)
+
+
+def test_output_is_one_filter_applied_by_hand():
+    x = np.arange(12.0).reshape(3, 1, 4, 1)
+    layer = Conv(1, 2, padding="valid")
+    weights = np.array([[1.0, 10.0], [100.0, 1000.0]]).reshape(2, 2, 1, 1)
+    y, _ = layer.forward(
+        {"weights": weights, "bias": np.array([0.5])}, x, Workspace(), training=False
+    )
+    assert y[..., 0].tolist() == [[[5410.5, 6521.5, 7632.5]], [[9854.5, 10965.5, 12076.5]]]
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_input_and_gradient_need_not_be_contiguous(rank):
+    layer = Conv(2, (3, 2, 1)[:rank] if rank < 2 else (3,) + (1,) * (rank - 1), padding="valid")
+    run = Run(layer, SHAPES[rank])
+    x = np.repeat(run.x, 2, axis=0)[::2]
+    dy = np.repeat(run.dy, 2, axis=0)[::2]
+    gradients = {name: np.empty_like(part) for name, part in run.gradients.items()}
+    workspace = Workspace()
+    y, cache = layer.forward(run.parameters, x, workspace, training=True)
+    assert np.array_equal(y, run.y)
+    dx = layer.backward(run.parameters, gradients, dy, cache, workspace, need_dx=True)
+    assert np.array_equal(dx, run.dx)
+    assert all(np.array_equal(gradients[name], run.gradients[name]) for name in gradients)
+
+
+def test_convolution_after_a_pooling_that_only_skips_rows():
+    network = Network(
+        (MaxPool(1, stride=(2, 1)), Conv(2, (3, 1), padding="valid")), (8, 2, 5), np.float64
+    )
+    network.initialize(np.random.default_rng(0))
+    x = np.random.default_rng(1).standard_normal((8, 2, 5, 3))
+    y, _ = network.forward(x, network.workspaces(), training=True)
+    parameters = network.views()[1]
+    expected = scipy_forward(
+        x[::2], parameters["weights"], parameters["bias"], (1, 1), [(0, 0)] * 2
+    )
+    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-12)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(convolutions(), st.data())
+def test_cropped_computes_the_first_outputs_and_no_others(case, data):
+    layer, input_shape, *_ = case
+    *leading, _, last = layer.output_shape(input_shape)
+    lengths = tuple(data.draw(st.integers(1, n)) for n in (*leading, last))
+    cropped = layer.cropped(input_shape, lengths)
+    full, part = Run(layer, input_shape), Run(cropped, input_shape)
+    first = tuple(slice(n) for n in lengths)
+    expected = full.y[(*first[:-1], slice(None), first[-1])]
+    assert part.y.shape == expected.shape
+    np.testing.assert_allclose(part.y, expected, rtol=0, atol=1e-13)
+
+
+def test_cropping_to_all_outputs_is_the_layer_itself():
+    layer = Conv(2, 3, stride=2)
+    assert layer.cropped((7, 1, 6), (4, 3)) is layer
+
+
+def test_narrowed_has_extent_one_on_input_axes_of_length_one():
+    layer = Conv(2, 3, stride=2, padding=1)
+    assert layer.narrowed((1, 9)) == Conv(2, (1, 3), (1, 2), ((0, 0), (1, 1)))
+    assert Conv(2, (5, 3)).narrowed((9, 1)) == Conv(2, (5, 1), (1, 1))
+    assert layer.narrowed((5, 9)) is layer
+
+
+def test_narrowed_keeps_a_crop_of_the_other_axes():
+    narrowed = Conv(1, 3, padding=((-1, 0), (1, 1))).narrowed((6, 1))
+    assert narrowed == Conv(1, (3, 1), (1, 1), ((-1, 0), (0, 0)))
+
+
+@pytest.mark.parametrize("padding", ["same", "valid", 1, ((1, 1), (-2, 0))])
+def test_narrowed_image_of_one_row_is_a_signal(padding):
+    image = Run(Conv(2, 3, 2, padding).narrowed((1, 8)), (1, 3, 8))
+    along = padding if isinstance(padding, str | int) else (padding[1],)
+    signal = Run(Conv(2, 3, 2, along), (3, 8))
+    assert np.array_equal(image.y[0], signal.y)
+    np.testing.assert_allclose(image.dx[0], signal.dx, rtol=0, atol=1e-13)
+
+
+def test_initial_weights_have_the_variance_of_he_and_biases_are_zero():
+    network = Network((Conv(64, 3),), (4, 16, 4), np.float64)
+    network.initialize(np.random.default_rng(0))
+    parameters = network.views()[0]
+    assert parameters["weights"].std() == pytest.approx(np.sqrt(2 / (3 * 3 * 16)), rel=0.03)
+    assert not parameters["bias"].any()
+
+
+def test_glorot_bound_counts_the_taps_of_a_filter():
+    network = Network((Conv(8, 3, initializer="glorot_uniform"),), (4, 4, 4), np.float64)
+    network.initialize(np.random.default_rng(0))
+    bound = np.sqrt(6 / (9 * 4 + 9 * 8))
+    largest = np.abs(network.views()[0]["weights"]).max()
+    assert 0.95 * bound < largest <= bound
+
+
+@pytest.mark.parametrize(
+    ("layer", "input_shape", "words"),
+    [
+        (
+            Conv(2, 6, padding="valid"),
+            (5, 1, 9),
+            ["filter_size=(6, 6)", "(5, 9)", "padding='same'"],
+        ),
+        (Conv(2, 2, padding=((-4, 0), 0)), (5, 1, 5), ["filter_size=(2, 2)", "(1, 5)"]),
+        (Conv(2), (7,), ["Conv(n_filters=2)", "(7,)", "before Flatten()"]),
+        (Conv(2), (1, 2, 3, 4, 5), ["Conv(n_filters=2)", "(1, 2, 3, 4, 5)"]),
+        (Conv(0), (4, 1, 4), ["n_filters=0", "at least 1"]),
+        (Conv(2.0), (4, 1, 4), ["n_filters=2.0", "integer"]),
+        (Conv(2, 0), (4, 1, 4), ["filter_size=0", "at least 1"]),
+        (Conv(2, (3, 3, 3)), (4, 1, 4), ["filter_size=(3, 3, 3)", "tuple of 2"]),
+        (Conv(2, [3, 3]), (4, 1, 4), ["filter_size=[3, 3]", "tuple of 2"]),
+        (Conv(2, 3, 0), (4, 1, 4), ["stride=0", "at least 1"]),
+        (Conv(2, 3, (1, 1.5)), (4, 1, 4), ["stride=(1, 1.5)", "integer"]),
+        (Conv(2, 3, padding="full"), (4, 1, 4), ["padding='full'", "'same', 'valid'"]),
+        (Conv(2, 3, padding=-1), (4, 1, 4), ["padding=-1", "at least 0"]),
+        (Conv(2, 3, padding=1.0), (4, 1, 4), ["padding=1.0", "integer"]),
+        (Conv(2, 3, padding=[1, 1]), (4, 1, 4), ["padding=[1, 1]", "tuple of 2"]),
+        (Conv(2, 3, padding=(1, 2, 3)), (4, 1, 4), ["padding=(1, 2, 3)", "tuple of 2"]),
+        (Conv(2, 3, padding=None), (4, 1, 4), ["padding=None", "'same', 'valid'"]),
+    ],
+    ids=lambda value: str(value) if isinstance(value, Conv) else "",
+)
+def test_errors_name_the_parameter_its_value_and_the_fix(layer, input_shape, words):
+    with pytest.raises(ValueError, match=r"must|needs|larger") as caught:
+        layer.output_shape(input_shape)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_unknown_initializer_is_named():
+    network = Network((Conv(1, initializer="zeros"),), (3, 1, 3))
+    with pytest.raises(ValueError, match=r"initializer='zeros' must be one of .*'he_normal'"):
+        network.initialize(np.random.default_rng(0))

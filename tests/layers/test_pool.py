@@ -1,0 +1,235 @@
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skcnn.layers import AveragePool, MaxPool
+from skcnn.testing import check_layer
+from skcnn.workspace import Workspace
+
+
+def per_axis(value, rank):
+    return value if isinstance(value, tuple) else (value,) * rank
+
+
+def windows(layer, input_shape):
+    """Index of each output (all channels) and the box it reads, straight from the definition."""
+    *leading, _, last = input_shape
+    lengths = (*leading, last)
+    size = per_axis(layer.pool_size, len(lengths))
+    stride = size if layer.stride is None else per_axis(layer.stride, len(lengths))
+    size = [min(k, n) for k, n in zip(size, lengths, strict=True)]
+    starts = [range(0, n - k + 1, s) for n, k, s in zip(lengths, size, stride, strict=True)]
+    everything = slice(None)
+    for at in product(*(range(len(positions)) for positions in starts)):
+        box = [slice(r[o], r[o] + k) for r, o, k in zip(starts, at, size, strict=True)]
+        yield (*at[:-1], everything, at[-1]), (*box[:-1], everything, box[-1])
+
+
+def spatial_axes(x):
+    return (*range(x.ndim - 3), x.ndim - 2)
+
+
+def loop_pool(layer, x, function):
+    y = np.full((*layer.output_shape(x.shape[:-1]), x.shape[-1]), np.nan, x.dtype)
+    for at, box in windows(layer, x.shape[:-1]):
+        y[at] = function(x[box], axis=spatial_axes(x))
+    return y
+
+
+def forward_backward(layer, x, dy=None):
+    workspace = Workspace()
+    y, cache = layer.forward({}, x, workspace, training=True)
+    y = y.copy()
+    dy = np.ones_like(y) if dy is None else dy.copy()
+    return y, layer.backward({}, {}, dy, cache, workspace, need_dx=True)
+
+
+@st.composite
+def poolings(draw, kinds=(MaxPool, AveragePool)):
+    rank = draw(st.integers(1, 3))
+
+    def values(most):
+        return tuple(draw(st.lists(st.integers(1, most), min_size=rank, max_size=rank)))
+
+    lengths, size = values(7), values(4)
+    stride = draw(st.sampled_from([None, "any"])) and values(4)
+    layer = draw(st.sampled_from(kinds))(size, stride)
+    return layer, (*lengths[:-1], draw(st.integers(1, 2)), lengths[-1])
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(poolings([MaxPool]), st.booleans())
+def test_max_pooling_is_the_maximum_of_every_window(case, training):
+    layer, input_shape = case
+    x = np.random.default_rng(0).standard_normal((*input_shape, 2)).astype(np.float32)
+    y, _ = layer.forward({}, x, Workspace(), training=training)
+    assert np.array_equal(y, loop_pool(layer, x, np.max))
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(poolings([MaxPool]))
+def test_max_pooling_hands_the_gradient_to_the_maximum(case):
+    layer, input_shape = case
+    rng = np.random.default_rng(0)
+    x = rng.permutation(2.0 * np.prod(input_shape) * np.arange(2 * np.prod(input_shape)))
+    x = x.reshape(*input_shape, 2)  # no ties
+    dy = rng.standard_normal((*layer.output_shape(input_shape), 2))
+    y, dx = forward_backward(layer, x, dy)
+    expected = np.zeros_like(x)
+    for at, box in windows(layer, input_shape):
+        expected[box] += (x[box] == np.expand_dims(y[at], spatial_axes(x))) * np.expand_dims(
+            dy[at], spatial_axes(x)
+        )
+    np.testing.assert_allclose(dx, expected, rtol=0, atol=1e-13)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(poolings([MaxPool]), st.integers(1, 3), st.integers(0, 99))
+def test_ties_give_the_gradient_to_exactly_one_maximum(case, n_values, seed):
+    layer, input_shape = case
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, n_values, (*input_shape, 2)).astype(np.float64)
+    dy = rng.integers(1, 9, (*layer.output_shape(input_shape), 2)).astype(np.float64)
+    _, dx = forward_backward(layer, x, dy)
+    axes = spatial_axes(x)
+    assert np.array_equal(dx.sum(axis=axes), dy.sum(axis=axes))  # integers: exact
+    may_receive = np.zeros(x.shape, bool)
+    coverage = np.zeros(x.shape, int)
+    for _, box in windows(layer, input_shape):
+        may_receive[box] |= x[box] == x[box].max(axis=axes, keepdims=True)
+        coverage[box] += 1
+    assert not dx[~may_receive].any()
+    if coverage.max() == 1:
+        for at, box in windows(layer, input_shape):
+            assert np.array_equal(np.count_nonzero(dx[box], axis=axes), np.ones_like(dy[at]))
+            assert np.array_equal(dx[box].sum(axis=axes), dy[at])
+
+
+@pytest.mark.parametrize("input_shape", [(2, 7), (6, 2, 5), (4, 5, 1, 6)])
+@pytest.mark.parametrize("layer", [MaxPool(2), MaxPool(3), MaxPool(2, 3), MaxPool(3, 2)], ids=str)
+def test_constant_input_has_one_winner_a_window_and_always_the_same(layer, input_shape):
+    x = np.ones((*input_shape, 3))
+    y, dx = forward_backward(layer, x)
+    assert dx.sum() == y.size
+    if layer.stride is None or layer.stride >= layer.pool_size:
+        assert np.count_nonzero(dx) == y.size
+    assert np.array_equal(forward_backward(layer, x)[1], dx)
+    assert np.array_equal(dx, np.repeat(dx[..., :1], 3, axis=-1))  # the same in every image
+
+
+def test_first_of_the_tied_elements_wins():
+    _, dx = forward_backward(MaxPool(2), np.zeros((2, 1, 4, 1)))
+    assert dx[:, 0, :, 0].tolist() == [[1, 0, 1, 0], [0, 0, 0, 0]]
+
+
+def test_the_winner_does_not_depend_on_the_other_images_of_the_batch():
+    x = np.random.default_rng(0).integers(0, 3, (6, 2, 6, 5)).astype(np.float32)
+    _, together = forward_backward(MaxPool(3, 2), x)
+    for i in range(5):
+        _, alone = forward_backward(MaxPool(3, 2), np.ascontiguousarray(x[..., i : i + 1]))
+        assert np.array_equal(together[..., i : i + 1], alone)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(poolings([AveragePool]))
+def test_average_pooling_is_the_mean_of_every_window(case):
+    layer, input_shape = case
+    x = np.random.default_rng(0).standard_normal((*input_shape, 2))
+    dy = np.random.default_rng(1).standard_normal((*layer.output_shape(input_shape), 2))
+    y, dx = forward_backward(layer, x, dy)
+    np.testing.assert_allclose(y, loop_pool(layer, x, np.mean), rtol=0, atol=1e-14)
+    expected = np.zeros_like(x)
+    for at, box in windows(layer, input_shape):
+        size = x[box].size / (x.shape[-1] * x.shape[-3])
+        expected[box] += np.expand_dims(dy[at], spatial_axes(x)) / size
+    np.testing.assert_allclose(dx, expected, rtol=0, atol=1e-14)
+
+
+TABLE = [
+    ((1, 1), 2, None),
+    ((2, 7), 2, None),
+    ((1, 7), 3, 2),
+    ((1, 8), 2, 3),
+    ((1, 3), 5, None),
+    ((4, 2, 4), 2, None),
+    ((5, 1, 7), (3, 2), None),
+    ((5, 1, 5), 3, 1),
+    ((5, 2, 4), (2, 1), (1, 2)),
+    ((5, 1, 5), 1, 2),
+    ((2, 1, 9), 4, None),
+    ((1, 2, 1), 2, None),
+    ((2, 3, 1, 4), 2, None),
+    ((3, 3, 1, 3), 2, 1),
+    ((4, 1, 2, 3), (3, 2, 1), (1, 1, 2)),
+]
+
+
+@pytest.mark.parametrize("kind", [MaxPool, AveragePool])
+@pytest.mark.parametrize(("input_shape", "size", "stride"), TABLE)
+def test_gradients_are_finite_differences(kind, input_shape, size, stride):
+    check_layer(kind(size, stride), input_shape)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [MaxPool, AveragePool])
+@pytest.mark.parametrize("stride", [None, 1, 2, 3])
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+@pytest.mark.parametrize("input_shape", [(2, 7), (5, 2, 6), (3, 4, 1, 5)])
+def test_gradients_of_every_combination_are_finite_differences(kind, input_shape, size, stride):
+    check_layer(kind(size, stride), input_shape, n_samples=2)
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(poolings())
+def test_reach_is_where_the_last_window_ends(case):
+    layer, input_shape = case
+    boxes = [box for _, box in windows(layer, input_shape)]
+    ends = [tuple(part.stop for part in box if part.stop is not None) for box in boxes]
+    assert layer.reach(input_shape) == tuple(np.max(ends, axis=0))
+
+
+def test_what_does_not_fit_at_the_edge_is_dropped():
+    layer = MaxPool(2)
+    assert layer.output_shape((5, 3, 7)) == (2, 3, 3)
+    x = np.zeros((5, 1, 7, 1))
+    x[4], x[:, :, 6] = 9, 9
+    y, dx = forward_backward(layer, x)
+    assert not y.any()
+    assert not dx[4].any()
+    assert not dx[:, :, 6].any()
+
+
+def test_a_window_is_clipped_to_its_axis():
+    assert MaxPool(5).output_shape((3, 2, 12)) == (1, 2, 2)
+    assert AveragePool(2).output_shape((1, 4, 1)) == (1, 4, 1)
+    assert MaxPool(4, stride=1).output_shape((3, 1, 5)) == (1, 1, 2)
+
+
+def test_average_divides_by_the_clipped_window():
+    y, _ = AveragePool(4).forward({}, np.full((2, 1, 4, 1), 3.0), Workspace(), training=False)
+    assert y.tolist() == [[[[3.0]]]]
+
+
+@pytest.mark.parametrize("kind", [MaxPool, AveragePool])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"pool_size": 0}, ["pool_size=0", "at least 1"]),
+        ({"pool_size": 2.5}, ["pool_size=2.5", "integer"]),
+        ({"pool_size": (2, 2, 2)}, ["pool_size=(2, 2, 2)", "tuple of 2"]),
+        ({"stride": 0}, ["stride=0", "at least 1"]),
+        ({"stride": (1,)}, ["stride=(1,)", "tuple of 2"]),
+    ],
+)
+def test_errors_name_the_parameter_its_value_and_the_fix(kind, arguments, words):
+    with pytest.raises(ValueError, match="must be") as caught:
+        kind(**arguments).output_shape((4, 1, 4))
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_pooling_of_flat_features_says_where_it_belongs():
+    with pytest.raises(ValueError, match=r"MaxPool\(\) needs maps .* got \(8,\). Put it before"):
+        MaxPool().output_shape((8,))

@@ -1,0 +1,344 @@
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from skcnn.layers import Layer
+from skcnn.losses import CrossEntropy, Loss
+from skcnn.optimizers import SGD, Adam, Optimizer
+from skcnn.testing import check_layer, check_loss, check_optimizer, finite_differences
+
+
+@dataclass(frozen=True)
+class Scale(Layer):
+    """y[i] = x[i] * factor[i]: right in every respect, what the broken ones derive from."""
+
+    def parameter_shapes(self, input_shape):
+        return {"factor": (*input_shape, 1)}
+
+    def initialize(self, parameters, rng):
+        parameters["factor"][:] = 1
+
+    def forward(self, parameters, x, workspace, *, training):
+        y = workspace.buffer("y", x.shape, x.dtype)
+        return np.multiply(x, parameters["factor"], out=y), x
+
+    def backward(self, parameters, gradients, dy, cache, workspace, *, need_dx):
+        np.sum(cache * dy, axis=-1, keepdims=True, out=gradients["factor"])
+        if not need_dx:
+            return None
+        return np.multiply(dy, parameters["factor"], out=dy)
+
+
+class WrongInputGradient(Scale):
+    def backward(self, *args, need_dx, **kwargs):
+        dx = super().backward(*args, need_dx=need_dx, **kwargs)
+        return None if dx is None else dx * 1.001
+
+
+class NoInputGradient(Scale):
+    def backward(self, *args, need_dx, **kwargs):
+        super().backward(*args, need_dx=need_dx, **kwargs)
+
+
+class WrongParameterGradient(Scale):
+    def backward(self, parameters, gradients, *args, **kwargs):
+        dx = super().backward(parameters, gradients, *args, **kwargs)
+        gradients["factor"][0] *= 1.001
+        return dx
+
+
+class MeanInsteadOfSum(Scale):
+    def backward(self, parameters, gradients, *args, **kwargs):
+        dx = super().backward(parameters, gradients, *args, **kwargs)
+        gradients["factor"] /= args[0].shape[-1]
+        return dx
+
+
+class AddsToGradients(Scale):
+    def backward(self, parameters, gradients, *args, **kwargs):
+        own = {"factor": np.zeros_like(gradients["factor"])}
+        dx = super().backward(parameters, own, *args, **kwargs)
+        gradients["factor"] += own["factor"]
+        return dx
+
+
+class LeavesGradientsOut(Scale):
+    def backward(self, parameters, gradients, *args, **kwargs):
+        own = {"factor": np.zeros_like(gradients["factor"])}
+        return super().backward(parameters, own, *args, **kwargs)
+
+
+class ChangesItsInput(Scale):
+    def forward(self, parameters, x, workspace, *, training):
+        before = x.copy()
+        x *= parameters["factor"]
+        return x, before
+
+
+class ChangesItsInputInInference(Scale):
+    def forward(self, parameters, x, workspace, *, training):
+        y, cache = super().forward(parameters, x, workspace, training=training)
+        if not training:
+            x[:] = y
+        return y, cache
+
+
+class ChangesItsParameters(Scale):
+    def forward(self, parameters, x, workspace, *, training):
+        result = super().forward(parameters, x, workspace, training=training)
+        parameters["factor"] *= 0.99
+        return result
+
+
+class UpcastsItsOutput(Scale):
+    def forward(self, parameters, x, workspace, *, training):
+        return x * parameters["factor"].astype(np.float64), x
+
+
+class UpcastsItsInputGradient(Scale):
+    def backward(self, *args, **kwargs):
+        dx = super().backward(*args, **kwargs)
+        return None if dx is None else dx * np.float64(1)
+
+
+class ReturnsAnotherShape(Scale):
+    def output_shape(self, input_shape):
+        return (*input_shape, 1)
+
+
+class ReturnsInputGradientOfAnotherShape(Scale):
+    def backward(self, *args, **kwargs):
+        dx = super().backward(*args, **kwargs)
+        return None if dx is None else dx[None]
+
+
+class InferenceOfAnotherShape(Scale):
+    def forward(self, parameters, x, workspace, *, training):
+        y, cache = super().forward(parameters, x, workspace, training=training)
+        return y if training else y[None], cache
+
+
+class KeepsStaleInputGradient(Scale):
+    def backward(self, parameters, gradients, dy, cache, workspace, *, need_dx):
+        super().backward(parameters, gradients, dy, cache, workspace, need_dx=False)
+        dx = workspace.buffer("dx", dy.shape, dy.dtype)
+        workspace.plan("cleared", lambda: dx.fill(0) or True)
+        dx += dy * parameters["factor"]
+        return dx if need_dx else None
+
+
+class KeepsTheLongerBatch(Scale):
+    def forward(self, parameters, x, workspace, *, training):
+        y, cache = super().forward(parameters, x, workspace, training=training)
+        largest = workspace.plan("largest", lambda: x.shape[-1])
+        return y, cache * (x.shape[-1] / largest)
+
+
+class DependsOnNeedDx(Scale):
+    def backward(self, parameters, gradients, *args, need_dx, **kwargs):
+        dx = super().backward(parameters, gradients, *args, need_dx=need_dx, **kwargs)
+        if not need_dx:
+            gradients["factor"][:] = 0
+        return dx
+
+
+class IgnoresNeedDx(Scale):
+    def backward(self, *args, need_dx, **kwargs):
+        return super().backward(*args, need_dx=True, **kwargs)
+
+
+@dataclass(frozen=True)
+class Unpicklable(Scale):
+    function: Any = lambda x: x
+
+
+class UnequalAfterPickling(Scale):
+    def __eq__(self, other):
+        return self is other
+
+    __hash__ = object.__hash__
+
+
+@dataclass(frozen=True)
+class RunningMean(Layer):
+    """Subtract the batch's mean in training, the running mean in inference."""
+
+    faulty: bool = False
+
+    def parameter_shapes(self, input_shape):
+        return {"shift": (*input_shape, 1)}
+
+    def state_shapes(self, input_shape):
+        return {"mean": (*input_shape, 1)}
+
+    def initialize(self, parameters, rng):
+        parameters["mean"][:] = 0.5
+
+    def forward(self, parameters, x, workspace, *, training):
+        mean = x.mean(axis=-1, keepdims=True) if training else parameters["mean"]
+        if training or self.faulty:
+            parameters["mean"] *= 0.9
+            parameters["mean"] += mean * x.dtype.type(0.1) + x.dtype.type(0.01)
+        return x - mean + parameters["shift"], None
+
+    def backward(self, parameters, gradients, dy, cache, workspace, *, need_dx):
+        gradients["shift"][:] = dy.sum(axis=-1, keepdims=True)
+        return dy - dy.mean(axis=-1, keepdims=True) if need_dx else None
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 4), (2, 1, 3)])
+@pytest.mark.parametrize("layer", [Scale(), RunningMean()], ids=str)
+def test_right_layers_pass(layer, shape):
+    check_layer(layer, shape)
+
+
+@pytest.mark.parametrize(
+    ("layer", "fault"),
+    [
+        (WrongInputGradient(), "dx differs from finite differences"),
+        (NoInputGradient(), "backward returned no dx although need_dx was true"),
+        (WrongParameterGradient(), "gradient of factor differs from finite differences"),
+        (MeanInsteadOfSum(), "gradient of factor differs from finite differences"),
+        (AddsToGradients(), "must overwrite every element of gradients"),
+        (LeavesGradientsOut(), "must overwrite every element of gradients"),
+        (ChangesItsInput(), "changes its input"),
+        (ChangesItsInputInInference(), "inference changes its input"),
+        (ChangesItsParameters(), "changes its parameters"),
+        (UpcastsItsOutput(), "float32 in, float64 out"),
+        (UpcastsItsInputGradient(), "float32 in, dx is float64"),
+        (ReturnsAnotherShape(), r"output has shape \(2, 3, 3\), not \(2, 3, 1, 3\)"),
+        (ReturnsInputGradientOfAnotherShape(), r"dx has shape \(1, 2, 3, 3\), not \(2, 3, 3\)"),
+        (InferenceOfAnotherShape(), "inference gives another shape"),
+        (KeepsStaleInputGradient(), "gives another result"),
+        (KeepsTheLongerBatch(), "a shorter batch gives another result in a used workspace"),
+        (DependsOnNeedDx(), "gradients depend on need_dx"),
+        (IgnoresNeedDx(), "backward returned dx although need_dx was false"),
+        (Unpicklable(), "does not survive pickling"),
+        (UnequalAfterPickling(), "does not survive pickling"),
+        (RunningMean(faulty=True), "inference changes the state"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Layer) else "",
+)
+def test_check_layer_names_the_fault(layer, fault):
+    with pytest.raises(AssertionError, match=fault) as caught:
+        check_layer(layer, (2, 3))
+    assert type(layer).__name__ in str(caught.value)
+
+
+class Squares(Loss):
+    """sum of weights * (z - target)**2 / 2, for targets of any shape that broadcasts."""
+
+    def value_and_gradient(self, outputs, targets, weights, workspace):
+        difference = outputs - targets.astype(outputs.dtype)
+        gradient = (difference * weights).astype(outputs.dtype)
+        return float((difference * gradient).sum() / 2), gradient
+
+
+class WrongLossGradient(Squares):
+    def value_and_gradient(self, *args):
+        value, gradient = super().value_and_gradient(*args)
+        return value, gradient * np.float32(1.001)
+
+
+class ForgetsWeights(Squares):
+    def value_and_gradient(self, outputs, targets, weights, workspace):
+        return super().value_and_gradient(outputs, targets, 1.0, workspace)
+
+
+class ForgetsWeightsInItsGradient(Squares):
+    def value_and_gradient(self, outputs, targets, weights, workspace):
+        value, _ = super().value_and_gradient(outputs, targets, weights, workspace)
+        return value, super().value_and_gradient(outputs, targets, 1.0, workspace)[1]
+
+
+class ChangesTheOutputs(Squares):
+    def value_and_gradient(self, outputs, targets, weights, workspace):
+        outputs -= targets
+        return super().value_and_gradient(outputs, 0 * targets, weights, workspace)
+
+
+class ReturnsAnArray(Squares):
+    def value_and_gradient(self, *args):
+        value, gradient = super().value_and_gradient(*args)
+        return np.array(value), gradient
+
+
+class UpcastsTheGradient(Squares):
+    def value_and_gradient(self, *args):
+        value, gradient = super().value_and_gradient(*args)
+        return value, gradient.astype(np.float64)
+
+
+OUTPUTS, TARGETS = np.random.default_rng(0).standard_normal((3, 5)), np.array([0, 1, 2, 0, 1])
+
+
+@pytest.mark.parametrize("loss", [Squares(), CrossEntropy()])
+def test_right_losses_pass(loss):
+    check_loss(loss, OUTPUTS, TARGETS)
+
+
+@pytest.mark.parametrize(
+    ("loss", "fault"),
+    [
+        (WrongLossGradient(), "gradient differs from finite differences"),
+        (ForgetsWeights(), "not the weighted sum of the rows' losses"),
+        (ForgetsWeightsInItsGradient(), "gradient differs from finite differences"),
+        (ChangesTheOutputs(), "changes the outputs"),
+        (ReturnsAnArray(), "not a float"),
+        (UpcastsTheGradient(), "float32 in, gradient is float64"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Loss) else "",
+)
+def test_check_loss_names_the_fault(loss, fault):
+    with pytest.raises(AssertionError, match=fault):
+        check_loss(loss, OUTPUTS, TARGETS)
+
+
+class Uphill(Optimizer):
+    def step(self, state, parameters, gradient, learning_rate):
+        parameters += learning_rate * gradient * 0.1
+
+
+class NotInPlace(Optimizer):
+    def step(self, state, parameters, gradient, learning_rate):
+        parameters = parameters - learning_rate * gradient
+
+
+class UpcastState(SGD):
+    def start(self, parameters):
+        return {"velocity": np.zeros(parameters.shape)}
+
+
+@dataclass(frozen=True)
+class UnpicklableOptimizer(SGD):
+    function: Any = lambda x: x
+
+
+@pytest.mark.parametrize("optimizer", [SGD(), Adam()])
+def test_right_optimizers_pass(optimizer):
+    check_optimizer(optimizer)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "fault"),
+    [
+        (Uphill(), "does not find the minimum"),
+        (NotInPlace(), "does not find the minimum"),
+        (UpcastState(), "state 'velocity' is float64, not float32"),
+        (UnpicklableOptimizer(), "does not survive pickling"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Optimizer) else "",
+)
+def test_check_optimizer_names_the_fault(optimizer, fault):
+    with pytest.raises(AssertionError, match=fault):
+        check_optimizer(optimizer)
+
+
+def test_finite_differences_of_a_known_function_leave_the_array_as_it_was():
+    x = np.random.default_rng(0).standard_normal((2, 3))
+    before = x.copy()
+    numeric = finite_differences(lambda: float(np.sin(x).sum()), x)
+    np.testing.assert_allclose(numeric, np.cos(before), atol=1e-9)
+    assert np.array_equal(x, before)

@@ -1,0 +1,64 @@
+import numpy as np
+
+from skcnn.workspace import Workspace
+
+
+def test_the_same_buffer_comes_back_with_what_was_in_it():
+    workspace = Workspace()
+    first = workspace.buffer("y", (3, 4), np.float32)
+    first[:] = 7
+    again = workspace.buffer("y", (3, 4), np.float32)
+    assert again is first
+    assert (again == 7).all()
+
+
+def test_buffers_are_contiguous_and_of_the_asked_shape_and_dtype():
+    workspace = Workspace()
+    for shape in [(4, 5), (2, 5), (4, 6), ()]:
+        for dtype in (np.float32, np.float64, np.bool_):
+            buffer = workspace.buffer("y", shape, dtype)
+            assert (buffer.shape, buffer.dtype) == (shape, dtype)
+            assert buffer.flags.c_contiguous
+            assert buffer.flags.writeable
+
+
+def test_a_shorter_batch_shares_the_memory_of_the_longer():
+    workspace = Workspace()
+    longer = workspace.buffer("y", (3, 10), np.float64)
+    shorter = workspace.buffer("y", (3, 7), np.float64)
+    assert np.shares_memory(longer, shorter)
+    assert workspace.buffer("y", (3, 10), np.float64) is longer
+
+
+def test_names_and_workspaces_do_not_share_memory():
+    workspace, other = Workspace(), Workspace()
+    y = workspace.buffer("y", (3,), np.float64)
+    assert not np.shares_memory(y, workspace.buffer("dx", (3,), np.float64))
+    assert not np.shares_memory(y, other.buffer("y", (3,), np.float64))
+
+
+def test_a_larger_buffer_after_a_smaller_one_is_whole():
+    workspace = Workspace()
+    workspace.buffer("y", (2,), np.float64)[:] = 1
+    larger = workspace.buffer("y", (100,), np.float64)
+    larger[:] = 2
+    assert larger.sum() == 200
+
+
+def test_a_plan_is_made_once_a_key():
+    workspace, made = Workspace(), []
+
+    def make():
+        made.append(1)
+        return ["plan", len(made)]
+
+    first = workspace.plan(("a", 1), make)
+    assert workspace.plan(("a", 1), make) is first
+    assert workspace.plan(("a", 2), make) is not first
+    assert len(made) == 2
+
+
+def test_the_generator_is_the_given_one():
+    rng = np.random.default_rng(0)
+    assert Workspace(rng).rng is rng
+    assert Workspace().rng is None
