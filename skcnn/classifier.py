@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from skcnn._sklearn_compat import Interval, StrOptions, _check_sample_weight, _fit_context
@@ -265,6 +266,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         """
         with _restored_on_error(self):
             data = self._check_training_data(X, y, sample_weight, reset=True)
+            check_classification_targets(data.labels)
             self.classes_, targets = np.unique(data.labels, return_inverse=True)
             self._begin(data)
             interrupt = self._train(data, targets, self.max_iter, self.tol)
@@ -424,7 +426,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
             if first:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
             return
-        classes = np.unique(check_labels(classes))
+        classes = np.unique(check_labels(classes, "classes"))
         if first:
             self.classes_ = classes
         elif not np.array_equal(classes, self.classes_):

@@ -8,51 +8,56 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 
 Array = npt.NDArray[Any]
 
 
-def check_labels(y: Any) -> Array:
+def check_labels(y: Any, name: str = "y") -> Array:
     """Return y as a 1-D array of labels in a dtype of their own.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels.
+    name : str, default="y"
+        What error messages call it.
 
     Raises
     ------
     ValueError
-        If y has several columns, missing values, values that are no classes, or mixed types.
+        If y has several columns, missing values, or mixed types.
     """
     if not hasattr(y, "dtype"):
         listed, y = y, np.asarray(y)
         if y.dtype.kind == "U":  # NumPy turns whatever stands among strings into a string
-            _of_one_kind(np.asarray(listed, dtype=object))
+            _of_one_kind(np.asarray(listed, dtype=object), name)
     shape = y.shape
     if len(shape) > 1 and shape[1] != 1:
         raise ValueError(
-            f"y has shape {tuple(shape)}, but one label a sample is needed, of shape "
-            f"({shape[0]},). If y is one-hot encoded, pass y.argmax(axis=1)."
+            f"{name} has shape {tuple(shape)}, but one label a sample is needed, of shape "
+            f"({shape[0]},). If {name} is one-hot encoded, pass {name}.argmax(axis=1)."
         )
     numpy_dtype = getattr(y.dtype, "numpy_dtype", None)  # pandas' Int64, boolean
     if numpy_dtype is not None:
         if y.isna().any():
-            raise ValueError("y has missing labels. Remove these rows before the fit.")
+            raise ValueError(f"{name} has missing labels. Remove these rows before the fit.")
         y = y.to_numpy(dtype=numpy_dtype)
     labels: Array = column_or_1d(y, warn=True)
     if labels.dtype == object:
-        labels = _of_one_kind(labels)
+        labels = _of_one_kind(labels, name)
     if labels.dtype.kind in "fc" and not np.isfinite(labels).all():
-        raise ValueError("y contains NaN or infinity. Remove these rows before the fit.")
-    check_classification_targets(labels)
+        raise ValueError(f"{name} contains NaN or infinity. Remove these rows before the fit.")
     return labels
 
 
-def _of_one_kind(labels: Array) -> Array:
+def _of_one_kind(labels: Array, name: str) -> Array:
     """Return an object array of strings as it is, and one of numbers in a dtype of theirs."""
     kinds = {str if isinstance(label, str) else type(label) for label in labels.ravel()}
     if kinds <= {str}:
         return labels
     if not all(issubclass(kind, Real | np.bool_) for kind in kinds):
         raise ValueError(
-            f"y mixes or contains labels of type {sorted(kind.__name__ for kind in kinds)}. "
+            f"{name} mixes or contains labels of type {sorted(kind.__name__ for kind in kinds)}. "
             f"Labels must be all strings or all numbers, none of them missing."
         )
     return np.array(labels.tolist())

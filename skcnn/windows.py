@@ -163,10 +163,10 @@ def _axis_padding(
 
 def explicit_padding(padding: Padding, position: int, rank: int) -> tuple[int, int]:
     """Return (before, after) for the spatial axis at `position`, or raise a ValueError."""
-    value = padding
+    value: Any = padding
     if isinstance(padding, tuple):
         value = padding[position] if len(padding) == rank else None
-    if isinstance(value, Integral) and value >= 0:
+    if isinstance(value, Integral) and int(value) >= 0:
         return int(value), int(value)
     if isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, Integral) for v in value):
         return int(value[0]), int(value[1])

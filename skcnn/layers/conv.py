@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
@@ -14,6 +12,7 @@ import numpy as np
 from skcnn.initializers import initialize_weights
 from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
 from skcnn.layers.bias import add_bias, bias_gradient
+from skcnn.lowering import Lowering
 from skcnn.windows import (
     Axis,
     Padding,
@@ -24,34 +23,6 @@ from skcnn.windows import (
     stacked_rows,
 )
 from skcnn.workspace import Workspace
-
-
-class Geometry(NamedTuple):
-    """How the spatial axes take part: `outer` and `side` are lowered, `height` is stacked."""
-
-    outer: tuple[Axis, ...]  # the depth of volumes; empty for images
-    height: Axis  # length 1 for signals
-    side: Axis
-    channels: int
-    output_shape: Shape  # of the layer
-    forward_rows: list[Rows]
-    backward_rows: list[tuple[int, list[Rows]]]
-
-    @property
-    def outputs(self) -> Shape:
-        """Lengths of the outer axes of the output."""
-        return tuple(axis.output for axis in self.outer)
-
-    @property
-    def lines(self) -> int:
-        """Lines of one lowered row: every outer and side tap of every channel."""
-        return prod(axis.kernel for axis in self.outer) * self.side.kernel * self.channels
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether lowering would copy the input as it is."""
-        lowered = (*self.outer, self.side)
-        return all((a.kernel, a.stride, a.before, a.after) == (1, 1, 0, 0) for a in lowered)
 
 
 @dataclass(frozen=True)
@@ -147,10 +118,11 @@ class Conv(Layer):
     ) -> tuple[Array, Any]:
         """Lower x, then multiply every stack of rows by the weights."""
         geometry = _geometry(self, x.shape[:-1])
-        lowered = _lower(x, geometry, workspace)  # (*outer, H, lines, OW * N)
+        lowering = geometry.lowering
+        lowered = lowering.lower(x, workspace)  # (*outer, H, lines, OW * N)
         y = workspace.buffer("y", (*geometry.output_shape, x.shape[-1]), x.dtype)
-        rows = y.reshape(*geometry.outputs, geometry.height.output, self.n_filters, -1)
-        weights = _stacked_weights(parameters["weights"])  # (kh, lines, F)
+        rows = y.reshape(*lowering.outputs, lowering.height.output, self.n_filters, -1)
+        weights = _height_first(parameters["weights"])  # (kh, ..., F)
         for group in geometry.forward_rows:
             target = rows[..., group.target, :, :]  # (*outer, rows, F, OW * N)
             if group.taps.start == group.taps.stop:
@@ -175,37 +147,18 @@ class Conv(Layer):
         """dw = lowered x times dy; dx = dy times w, whose lowered rows are added back to x's."""
         input_shape, lowered = cache
         geometry = _geometry(self, input_shape)
+        lowering = geometry.lowering
         if self.use_bias:
             bias_gradient(dy, gradients["bias"])
         dy = np.ascontiguousarray(dy)  # stacked rows need it
-        rows = dy.reshape(*geometry.outputs, geometry.height.output, self.n_filters, -1)
+        rows = dy.reshape(*lowering.outputs, lowering.height.output, self.n_filters, -1)
         _weight_gradient(geometry, lowered, rows, gradients["weights"], workspace)
         if not need_dx:
             return None
-        return self._input_gradient(
-            parameters["weights"], (*input_shape, dy.shape[-1]), rows, workspace
-        )
-
-    def _input_gradient(
-        self, weights: Array, shape: Shape, rows: Array, workspace: Workspace
-    ) -> Array:
-        geometry = _geometry(self, shape[:-1])
-        lines, height = geometry.lines, geometry.height
-        lowered = workspace.buffer(
-            "d_lowered", (*geometry.outputs, height.length, lines, rows.shape[-1]), rows.dtype
-        )
-        for phase, groups in geometry.backward_rows:
-            # taps from the last to the first: (lines, taps * F)
-            taps = _stacked_weights(weights)[phase :: height.stride][::-1]
-            matrix = taps.transpose(1, 0, 2).reshape(lines, -1)
-            for group in groups:
-                target = lowered[..., group.target, :, :]
-                if group.taps.start == group.taps.stop:
-                    target.fill(0)
-                    continue
-                columns = slice(*(self.n_filters * t for t in (group.taps.start, group.taps.stop)))
-                np.matmul(matrix[:, columns], stacked_rows(rows, group), out=target)
-        return _raise(lowered, geometry, shape, workspace)
+        n = dy.shape[-1]
+        d_lowered = workspace.buffer("d_lowered", lowering.shape(n), dy.dtype)
+        _lowered_gradient(geometry, parameters["weights"], rows, d_lowered)
+        return lowering.add_back(d_lowered, n, workspace).reshape(*input_shape, n)
 
     def _axes(self, input_shape: Shape) -> tuple[tuple[Axis, ...], int]:
         lengths, channels = spatial_shape(input_shape, self)
@@ -215,112 +168,60 @@ class Conv(Layer):
         return sliding_axes(lengths, size, stride, self.padding), channels
 
 
+class _Geometry(NamedTuple):
+    """All that follows from a layer and the shape of its input."""
+
+    lowering: Lowering
+    output_shape: Shape
+    forward_rows: list[Rows]
+    backward_rows: list[tuple[int, list[Rows]]]
+
+
 @lru_cache(maxsize=1024)
-def _geometry(layer: Conv, input_shape: Shape) -> Geometry:
-    axes, channels = layer._axes(input_shape)
-    *outer, height, side = axes if len(axes) > 1 else (Axis(1, 1), *axes)
-    return Geometry(
-        tuple(outer),
-        height,
-        side,
-        channels,
+def _geometry(layer: Conv, input_shape: Shape) -> _Geometry:
+    lowering = Lowering(*layer._axes(input_shape))
+    return _Geometry(
+        lowering,
         layer.output_shape(input_shape),
-        height.forward_rows(),
-        height.backward_rows(),
+        lowering.height.forward_rows(),
+        lowering.height.backward_rows(),
     )
 
 
-def _stacked_weights(weights: Array) -> Array:
-    """Return (*outer, kh, kw, C, F) as (kh, outer * kw * C, F), the order of lowered rows."""
+def _height_first(weights: Array) -> Array:
+    """View (*outer, kh, kw, C, F) as (kh, *outer, kw, C, F), the order of lowered rows."""
     rank = weights.ndim - 2
-    if rank > 2:
-        weights = np.moveaxis(weights, rank - 2, 0)
-    return weights.reshape(weights.shape[0] if rank > 1 else 1, -1, weights.shape[-1])
-
-
-def _lower(x: Array, geometry: Geometry, workspace: Workspace) -> Array:
-    """Copy what each outer and side tap reads: (*outer, H, lines, OW * N); zeros outside of x."""
-    lowered_shape = (
-        *geometry.outputs,
-        geometry.height.length,
-        geometry.lines,
-        geometry.side.output * x.shape[-1],
-    )
-    if geometry.is_plain:
-        return np.ascontiguousarray(x).reshape(lowered_shape)
-    lowered = workspace.buffer("lowered", lowered_shape, x.dtype)
-    for of_tap, inside, source in _tap_views(lowered, x, geometry):
-        target = of_tap[inside]
-        if target.size < of_tap.size:
-            _zero_outside(of_tap, inside)
-        target[...] = source
-    return lowered
-
-
-def _raise(lowered: Array, geometry: Geometry, shape: Shape, workspace: Workspace) -> Array:
-    """Add the gradients of lowered rows back to where `_lower` had read them."""
-    if geometry.is_plain:
-        return lowered.reshape(shape)
-    dx = workspace.buffer("dx", shape, lowered.dtype)
-    dx.fill(0)
-    for of_tap, inside, source in _tap_views(lowered, dx, geometry):
-        source += of_tap[inside]
-    return dx
-
-
-def _tap_views(
-    lowered: Array, x: Array, geometry: Geometry
-) -> Iterator[tuple[Array, tuple[Any, ...], Array]]:
-    """Yield for each tap its part of `lowered`, the outputs inside of x, and what those read.
-
-    The part has shape (*outer, H, C, OW, N), and so has x with input lengths.
-    """
-    outer, height, side, channels = geometry[:4]
-    n = x.shape[-1]
-    x = x.reshape(*(axis.length for axis in outer), height.length, channels, side.length, n)
-    lowered = lowered.reshape(
-        *geometry.outputs,
-        height.length,
-        *(axis.kernel for axis in outer),
-        side.kernel,
-        channels,
-        side.output,
-        n,
-    )
-    everything = slice(None)
-    for js in product(*(range(axis.kernel) for axis in (*outer, side))):
-        *outer_taps, tap = (a.tap(j) for a, j in zip((*outer, side), js, strict=True))
-        of_tap: tuple[Any, ...] = (..., *js, everything, everything, everything)
-        middle = (everything, everything)  # height, channels
-        inside = (*(t.target for t in outer_taps), *middle, tap.target)
-        source = (*(t.source for t in outer_taps), *middle, tap.source)
-        yield lowered[of_tap], inside, x[source]
-
-
-def _zero_outside(array: Array, inside: tuple[slice, ...]) -> None:
-    """Set to zero what a box of slices leaves out."""
-    for axis, part in enumerate(inside):
-        if part != slice(None):
-            along = np.moveaxis(array, axis, 0)
-            along[: part.start] = 0
-            along[part.stop :] = 0
+    return np.moveaxis(weights, rank - 2, 0) if rank > 1 else weights[None]
 
 
 def _weight_gradient(
-    geometry: Geometry, lowered: Array, rows: Array, gradient: Array, workspace: Workspace
+    geometry: _Geometry, lowered: Array, rows: Array, gradient: Array, workspace: Workspace
 ) -> None:
     """dw[taps] = sum over rows of (taps * lines, OW * N) @ (OW * N, F)."""
-    *_, filters, _ = rows.shape
-    total = workspace.buffer("dw", (geometry.height.kernel, geometry.lines, filters), rows.dtype)
-    total.fill(0)
+    gradient.fill(0)
+    total = _height_first(gradient)
     for group in geometry.forward_rows:
-        taps = group.taps.stop - group.taps.start
-        if not taps:
+        if group.taps.start == group.taps.stop:
             continue
         windows, dy = stacked_rows(lowered, group), rows[..., group.target, :, :]
-        products = workspace.buffer("dw_rows", (*windows.shape[:-1], filters), rows.dtype)
+        products = workspace.buffer("dw", (*windows.shape[:-1], rows.shape[-2]), rows.dtype)
         np.matmul(windows, dy.swapaxes(-1, -2), out=products)
-        total[group.taps] += products.reshape(-1, taps, geometry.lines, filters).sum(axis=0)
-    kernel = tuple(axis.kernel for axis in geometry.outer)
-    in_order = total.reshape(geometry.height.kernel, *kernel, -1, *gradient.shape[-2:])
-    gradient[...] = np.moveaxis(in_order, 0, len(kernel)).reshape(gradient.shape)
+        part = total[group.taps]
+        part += products.reshape(-1, *part.shape).sum(axis=0)
+
+
+def _lowered_gradient(geometry: _Geometry, weights: Array, rows: Array, d_lowered: Array) -> None:
+    """d_lowered[h] = (lines, taps * F) @ the rows of dy, (taps * F, OW * N), that h went into."""
+    filters, lines = weights.shape[-1], geometry.lowering.lines
+    for phase, groups in geometry.backward_rows:
+        # taps from the last to the first: (taps, lines, F) -> (lines, taps * F)
+        taps = _height_first(weights)[phase :: geometry.lowering.height.stride][::-1]
+        count = len(taps)
+        matrix = taps.reshape(count, lines, filters).swapaxes(0, 1).reshape(lines, count * filters)
+        for group in groups:
+            target = d_lowered[..., group.target, :, :]
+            if group.taps.start == group.taps.stop:
+                target.fill(0)
+                continue
+            columns = matrix[:, filters * group.taps.start : filters * group.taps.stop]
+            np.matmul(columns, stacked_rows(rows, group), out=target)
