@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import prod
+from numbers import Integral
 from typing import Any
 
 from skcnn.inputs import layer_shape, split_channels
@@ -109,12 +110,12 @@ class Architecture:
         dropout = [Dropout(self.dropout)] if self.dropout else []
         layers: list[Layer] = []
         for n_units in _as_tuple(self.hidden_layer_sizes):
-            if not n_units >= 1:
+            if not (isinstance(n_units, Integral) and int(n_units) >= 1):
                 raise ValueError(
                     f"hidden_layer_sizes={self.hidden_layer_sizes!r} must hold integers of at "
                     f"least 1, one for each dense layer."
                 )
-            layers += [*dropout, Dense(n_units, self._initializer), self._activation]
+            layers += [*dropout, Dense(int(n_units), self._initializer), self._activation]
         return [*layers, *dropout, Dense(n_outputs, "glorot_uniform")]
 
     @property

@@ -33,7 +33,7 @@ class Epoch(NamedTuple):
 
 
 class DivergenceError(ArithmeticError):
-    """The loss or a parameter is no longer a finite number."""
+    """The loss or a parameter is NaN, infinite or about to overflow."""
 
 
 @dataclass
@@ -194,11 +194,18 @@ def train(
                     step.gradient,
                     schedule.learning_rate,
                 )
-        _check_finite(network.parameters)
+        _check_parameters(network.parameters)
         seconds = perf_counter() - start
         yield Epoch(total / n, correct / n, schedule.learning_rate, seconds)
 
 
-def _check_finite(values: Array | float) -> None:
-    if not np.isfinite(values).all():
-        raise DivergenceError("The loss or a parameter is no longer finite.")
+def _check_finite(value: float) -> None:
+    if not np.isfinite(value):
+        raise DivergenceError("The loss is no longer finite.")
+
+
+def _check_parameters(parameters: Array) -> None:
+    """Refuse weights whose products over a few layers overflow, NaN included."""
+    limit = float(np.finfo(parameters.dtype).max) ** 0.25
+    if not np.abs(parameters).max(initial=0) < limit:
+        raise DivergenceError("A parameter is NaN, infinite or about to overflow.")

@@ -1,0 +1,369 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import loguniform
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    HalvingGridSearchCV,
+    RandomizedSearchCV,
+    StratifiedKFold,
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+    learning_curve,
+    permutation_test_score,
+    train_test_split,
+)
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
+
+from skcnn.layers import Tanh
+from skcnn.optimizers import SGD, Adam
+
+SHAPES = [(64,), (8, 8), (8, 8, 1), (4, 4, 4), (4, 4, 2, 2)]
+
+
+@pytest.fixture
+def learner(make_classifier):
+    """A classifier that learns a few digits well."""
+    return make_classifier(n_filters=4, max_iter=8, learning_rate=0.03, batch_size=20)
+
+
+@pytest.mark.parametrize(
+    "scaler", [StandardScaler(), MinMaxScaler(), "passthrough", FunctionTransformer(np.sqrt)]
+)
+def test_pipeline(scaler, digits, learner):
+    X, y = digits
+    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0, stratify=y)
+    pipeline = Pipeline([("scale", scaler), ("cnn", learner)]).fit(X_train, y_train)
+    assert pipeline.score(X_test, y_test) > 0.8
+    assert pipeline.predict_proba(X_test).shape == (len(X_test), 10)
+    assert pipeline.classes_.tolist() == list(range(10))
+
+
+def test_pipeline_with_passthrough_is_the_classifier_itself(digits, learner, assert_same_bits):
+    pipeline = make_pipeline("passthrough", clone(learner)).fit(*digits)
+    assert_same_bits(pipeline[-1], learner.fit(*digits), digits[0])
+
+
+def test_standardising_twice_changes_little(digits, learner):
+    # a scaler per pixel is another thing than one per channel, but both learn
+    X, y = digits
+    scores = cross_val_score(make_pipeline(StandardScaler(), learner), X, y, cv=2)
+    assert scores.min() > 0.7
+
+
+@pytest.mark.slow
+def test_grid_search_with_two_workers_equals_one(digits, learner):
+    X, y = digits
+    pipeline = Pipeline([("scale", MinMaxScaler()), ("cnn", learner.set_params(max_iter=3))])
+    grid = {
+        "cnn__filter_size": [3, ((3, 5),)],
+        "cnn__pool_size": [1, 2],
+        "cnn__learning_rate": [0.003, 0.03],
+    }
+    searches = [GridSearchCV(pipeline, grid, cv=2, n_jobs=jobs).fit(X, y) for jobs in (1, 2)]
+    serial, parallel = (search.cv_results_ for search in searches)
+    np.testing.assert_array_equal(serial["mean_test_score"], parallel["mean_test_score"])
+    assert searches[0].best_params_ == searches[1].best_params_
+    assert searches[1].best_score_ > 0.6
+    assert searches[1].predict(X).shape == y.shape
+
+
+def test_grid_search_over_instances(digits, make_classifier):
+    solvers = [SGD(momentum=0.0), SGD(momentum=0.9), Adam(beta_1=0.8), "adam"]
+    grid = {"solver": solvers, "activation": ["relu", Tanh()]}
+    search = GridSearchCV(make_classifier(max_iter=1), grid, cv=2).fit(*digits)
+    assert search.best_params_["solver"] in solvers
+    assert len(search.cv_results_["params"]) == 8
+    assert not np.isnan(search.cv_results_["mean_test_score"]).any()
+    assert search.best_estimator_.solver == search.best_params_["solver"]
+
+
+def test_grid_search_over_numbers_of_blocks(digits, make_classifier):
+    grid = {"n_filters": [2, (2, 3), [4]], "hidden_layer_sizes": [(), (5,)]}
+    search = GridSearchCV(make_classifier(max_iter=1), grid, cv=2).fit(*digits)
+    assert not np.isnan(search.cv_results_["mean_test_score"]).any()
+
+
+def test_randomised_search(digits, make_classifier):
+    distributions = {"learning_rate": loguniform(1e-3, 1e-1), "n_filters": [2, 3, (2, 2)]}
+    search = RandomizedSearchCV(make_classifier(), distributions, n_iter=4, cv=2, random_state=0)
+    assert search.fit(*digits).best_score_ > 0.2
+    again = clone(search).fit(*digits)
+    np.testing.assert_array_equal(
+        search.cv_results_["mean_test_score"], again.cv_results_["mean_test_score"]
+    )
+
+
+@pytest.mark.parametrize("resource", ["n_samples", "max_iter"])
+def test_halving_search(resource, digits, make_classifier):
+    limits = {"max_resources": 4, "min_resources": 1} if resource == "max_iter" else {}
+    search = HalvingGridSearchCV(
+        make_classifier(max_iter=1),
+        {"learning_rate": [1e-4, 1e-3, 1e-2, 3e-2]},
+        factor=2,
+        cv=2,
+        resource=resource,
+        random_state=0,
+        **limits,
+    ).fit(*digits)
+    assert search.n_iterations_ >= 2
+    assert search.best_params_["learning_rate"] > 1e-4
+
+
+@pytest.mark.slow
+def test_cross_validation_agrees_with_itself(digits, learner):
+    X, y = digits
+    scores = cross_val_score(learner, X, y, cv=3)
+    assert scores.min() > 0.7
+    np.testing.assert_array_equal(scores, cross_val_score(learner, X, y, cv=3))
+    predicted = cross_val_predict(learner, X, y, cv=3)
+    assert predicted.dtype == y.dtype
+    assert np.mean(predicted == y) == pytest.approx(scores.mean(), abs=1e-12)
+    p = cross_val_predict(learner, X, y, cv=3, method="predict_proba")
+    np.testing.assert_array_equal(p.argmax(axis=1), predicted)
+    for method in ("decision_function", "predict_log_proba"):
+        assert cross_val_predict(learner, X, y, cv=3, method=method).shape == (300, 10)
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc_ovr", "balanced_accuracy"])
+def test_scorers(scoring, digits, make_classifier):
+    scores = cross_val_score(make_classifier(), *digits, cv=2, scoring=scoring)
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("exploit", [False, True])
+def test_learning_curve(exploit, digits, make_classifier):
+    sizes, train_scores, test_scores = learning_curve(
+        make_classifier(max_iter=6),
+        *digits,
+        train_sizes=[60, 150],
+        cv=2,
+        shuffle=True,
+        random_state=0,
+        exploit_incremental_learning=exploit,
+    )
+    assert sizes.tolist() == [60, 150]
+    assert train_scores.shape == test_scores.shape == (2, 2)
+    assert np.isfinite(test_scores).all()
+    if not exploit:  # which is two epochs and no more
+        assert test_scores[1].mean() > 0.2
+
+
+@pytest.mark.slow
+def test_permutation_test(digits, learner):
+    score, permuted, _ = permutation_test_score(
+        learner, *digits, cv=2, n_permutations=2, random_state=0
+    )
+    assert score > 0.7 > 0.3 > permuted.max()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", SHAPES[1:])
+def test_shaped_x_gives_the_scores_of_flat_x(shape, digits, make_classifier):
+    X, y = digits
+    shaped = X.reshape(-1, *shape)
+    flat = make_classifier(image_shape=shape)
+    expected = cross_val_score(flat, X, y, cv=2)
+    np.testing.assert_array_equal(cross_val_score(make_classifier(), shaped, y, cv=2), expected)
+    np.testing.assert_array_equal(cross_val_score(flat, shaped, y, cv=2), expected)
+    np.testing.assert_array_equal(
+        cross_val_predict(make_classifier(), shaped, y, cv=2, method="predict_proba"),
+        cross_val_predict(flat, X, y, cv=2, method="predict_proba"),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(8, 8), (4, 4, 4)])
+def test_shaped_x_goes_through_searches_and_pipelines(shape, digits, make_classifier):
+    X, y = digits
+    shaped = X.reshape(-1, *shape)
+    grid = {"cnn__filter_size": [3, 2]}
+    scores = []
+    for form in (X, shaped):
+        for scaler in ("passthrough", FunctionTransformer(lambda part: part / 16)):
+            cnn = make_classifier(image_shape=shape)
+            pipeline = Pipeline([("scale", scaler), ("cnn", cnn)])
+            search = GridSearchCV(pipeline, grid, cv=2).fit(form, y)
+            scores.append(search.cv_results_["mean_test_score"])
+    np.testing.assert_array_equal(scores[0], scores[2])
+    np.testing.assert_array_equal(scores[1], scores[3])
+    halving = HalvingGridSearchCV(make_classifier(), {"filter_size": [3, 2]}, cv=2, random_state=0)
+    assert halving.fit(shaped, y).predict(shaped).shape == y.shape
+    random = RandomizedSearchCV(
+        make_classifier(), {"filter_size": [3, 2]}, n_iter=2, cv=2, random_state=0
+    )
+    assert random.fit(shaped, y).predict(shaped).shape == y.shape
+
+
+def ensembles(make):
+    """The meta-estimators that only pass X on."""
+    members = [("one", make(random_state=1)), ("two", make(random_state=2))]
+    return {
+        "soft voting": VotingClassifier(members, voting="soft"),
+        "hard voting": VotingClassifier(members, voting="hard"),
+        "stacking": StackingClassifier(members, LogisticRegression(max_iter=1000), cv=2),
+        "one versus rest": OneVsRestClassifier(make()),
+        "calibration": CalibratedClassifierCV(make(), cv=2),
+        "calibration, isotonic": CalibratedClassifierCV(make(), cv=2, method="isotonic"),
+        "calibration, ensemble=False": CalibratedClassifierCV(make(), cv=2, ensemble=False),
+    }
+
+
+ENSEMBLES = list(ensembles(lambda **parameters: None))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ENSEMBLES)
+@pytest.mark.parametrize("shape", [(64,), (8, 8), (8, 8, 1)])
+def test_ensembles(name, shape, digits, make_classifier):
+    X, y = digits
+    X = X.reshape(-1, *shape)
+    ensemble = ensembles(
+        lambda **parameters: make_classifier(**{"max_iter": 6, "learning_rate": 0.03} | parameters)
+    )[name]
+    ensemble.fit(X[:200], y[:200].astype(str))
+    assert ensemble.classes_.tolist() == [str(digit) for digit in range(10)]
+    assert ensemble.score(X[200:], y[200:].astype(str)) > 0.6
+    if name != "hard voting":
+        p = ensemble.predict_proba(X)
+        np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_soft_voting_averages_probabilities(digits, make_classifier):
+    X, y = digits
+    members = [(str(seed), make_classifier(random_state=seed)) for seed in range(3)]
+    voting = VotingClassifier(members, voting="soft").fit(X, y)
+    expected = np.mean([clone(member).fit(X, y).predict_proba(X) for _, member in members], axis=0)
+    np.testing.assert_allclose(voting.predict_proba(X), expected, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_bagging(digits, learner):
+    X, y = digits
+    bagging = BaggingClassifier(learner, n_estimators=3, random_state=0).fit(X[:200], y[:200])
+    assert bagging.score(X[200:], y[200:]) > 0.7
+    some = BaggingClassifier(learner, n_estimators=3, max_features=0.5, random_state=0)
+    assert some.fit(X[:200], y[:200]).score(X[:200], y[:200]) > 0.5
+    weighted = BaggingClassifier(learner, n_estimators=2, random_state=0)
+    assert weighted.fit(X, y, sample_weight=np.arange(300)).score(X, y) > 0.7
+
+
+@pytest.mark.slow
+def test_one_versus_one_and_thresholds(digits, learner):
+    X, y = digits
+    few = y < 3
+    assert OneVsOneClassifier(learner).fit(X[few], y[few]).score(X[few], y[few]) > 0.9
+    two = y < 2
+    fixed = FixedThresholdClassifier(learner, threshold=0.3, response_method="predict_proba")
+    assert fixed.fit(X[two], y[two]).score(X[two], y[two]) > 0.9
+
+
+@pytest.mark.slow
+def test_one_versus_rest_trains_in_parts(digits, make_classifier):
+    X, y = digits
+    model = OneVsRestClassifier(make_classifier(learning_rate=0.03))
+    for _ in range(6):
+        model.partial_fit(X, y, classes=np.arange(10))
+    assert model.score(X, y) > 0.6
+
+
+def test_a_column_transformer_keeps_the_frame(digits, learner):
+    X, y = digits
+    frame = pd.DataFrame(X, columns=[f"pixel {j}" for j in range(64)]).assign(other=1.0)
+    pixels = ColumnTransformer([("pixels", "passthrough", [f"pixel {j}" for j in range(64)])])
+    pipeline = make_pipeline(pixels.set_output(transform="pandas"), learner)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert pipeline.fit(frame, y).score(frame, y) > 0.8
+    assert learner.__class__ is pipeline[-1].__class__
+    assert len(pipeline[-1].feature_names_in_) == 64
+
+
+# Metadata routing
+
+
+@pytest.fixture
+def routing():
+    with config_context(enable_metadata_routing=True):
+        yield
+
+
+@pytest.mark.usefixtures("routing")
+def test_sample_weight_can_be_requested_everywhere(make_classifier):
+    model = make_classifier()
+    assert model.set_fit_request(sample_weight=True) is model
+    model.set_partial_fit_request(sample_weight=True, classes=True)
+    model.set_score_request(sample_weight=True)
+    requests = model.get_metadata_routing()
+    assert requests.fit.requests == {"sample_weight": True}
+    assert requests.partial_fit.requests == {"sample_weight": True, "classes": True}
+    assert requests.score.requests == {"sample_weight": True}
+    assert clone(model).get_metadata_routing().fit.requests == {"sample_weight": True}
+
+
+@pytest.mark.usefixtures("routing")
+@pytest.mark.parametrize("shape", [(64,), (8, 8)])
+def test_routed_weights_of_zero_are_rows_left_out(shape, digits, make_classifier):
+    X, y = digits
+    X = X.reshape(-1, *shape)
+    weight = (np.arange(len(y)) % 3 > 0).astype(float)
+    model = make_classifier().set_fit_request(sample_weight=True)
+    model.set_score_request(sample_weight=True)
+    cv = StratifiedKFold(2)
+    got = cross_validate(model, X, y, cv=cv, params={"sample_weight": weight})["test_score"]
+    expected = []
+    for train, test in cv.split(X.reshape(len(X), -1), y):
+        train, test = (part[weight[part] > 0] for part in (train, test))
+        expected.append(make_classifier().fit(X[train], y[train]).score(X[test], y[test]))
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+
+
+@pytest.mark.usefixtures("routing")
+def test_weights_are_routed_through_pipelines_and_searches(
+    digits, make_classifier, assert_same_bits
+):
+    X, y = digits
+    weight = np.random.default_rng(0).uniform(size=len(y))
+    model = make_classifier().set_fit_request(sample_weight=True)
+    model.set_score_request(sample_weight=True)
+    pipeline = make_pipeline(MinMaxScaler(), model).fit(X, y, sample_weight=weight)
+    by_hand = make_classifier().fit(MinMaxScaler().fit_transform(X), y, sample_weight=weight)
+    assert_same_bits(pipeline[-1], by_hand)
+    scoring = get_scorer("accuracy").set_score_request(sample_weight=True)
+    search = GridSearchCV(make_pipeline(MinMaxScaler(), model), {}, cv=2, scoring=scoring)
+    search.fit(X, y, sample_weight=weight)
+    assert_same_bits(search.best_estimator_[-1], by_hand)
+
+
+@pytest.mark.usefixtures("routing")
+def test_weights_are_routed_to_partial_fit(digits, make_classifier, assert_same_bits):
+    X, y = digits
+    weight = np.random.default_rng(0).uniform(size=len(y))
+    model = make_classifier().set_partial_fit_request(sample_weight=True)
+    model.set_fit_request(sample_weight=True)
+    wrapper = OneVsRestClassifier(model)
+    wrapper.partial_fit(X, y, classes=np.arange(10), sample_weight=weight)
+    by_hand = make_classifier().partial_fit(
+        X, (y == 4).astype(int), classes=[0, 1], sample_weight=weight
+    )
+    assert_same_bits(wrapper.estimators_[4], by_hand, X)
+
+
+@pytest.mark.usefixtures("routing")
+def test_weights_that_nobody_asked_for_are_scikit_learns_error(digits, make_classifier):
+    with pytest.raises(ValueError, match="not explicitly set as requested"):
+        cross_validate(make_classifier(), *digits, cv=2, params={"sample_weight": np.ones(300)})
