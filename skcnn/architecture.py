@@ -70,7 +70,7 @@ class Architecture:
         for layer in body:
             shape = layer.output_shape(shape)
         flatten = [Flatten()] if len(shape) > 1 else []
-        return (*body, *flatten, Dense(n_outputs, "glorot_uniform"))
+        return (*body, *flatten, Dense(n_outputs, "zeros"))
 
     def _blocks(self, image_shape: Shape) -> list[Layer]:
         n_filters = _as_tuple(self.n_filters)
@@ -116,7 +116,7 @@ class Architecture:
                     f"least 1, one for each dense layer."
                 )
             layers += [*dropout, Dense(int(n_units), self._initializer), self._activation]
-        return [*layers, *dropout, Dense(n_outputs, "glorot_uniform")]
+        return [*layers, *dropout, Dense(n_outputs, "zeros")]
 
     @property
     def _activation(self) -> Layer:

@@ -35,8 +35,9 @@ from skcnn.layers import Layer
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import OPTIMIZERS, Optimizer
-from skcnn.parallel import single_threaded_blas
-from skcnn.training import DivergenceError, Epoch, Patience, Progress, Samples, Schedule, train
+from skcnn.parallel import Team, single_threaded_blas, thread_count
+from skcnn.step import RandomStreams, Samples
+from skcnn.training import DivergenceError, Epoch, Patience, Progress, Schedule, train
 
 Array = npt.NDArray[Any]
 
@@ -108,6 +109,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         `n_iter_no_change` epochs in a row. None: run all `max_iter` epochs.
     n_iter_no_change : int, default=10
         See `tol`.
+    n_jobs : int, default=None
+        Number of threads for training and prediction. None: 1 unless a joblib context says
+        otherwise; -1: all cores. Results do not depend on it, to the last bit. In a worker
+        process, as of a grid search, no more threads are used than are the process's share.
     random_state : int, RandomState instance or None, default=None
         For initial weights, shuffling and dropout. The same integer gives the same bits on one
         machine.
@@ -185,6 +190,11 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         "shuffle": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="left"), None],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Integral, None, -1, closed="right"),
+            None,
+        ],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -213,6 +223,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         shuffle: bool = True,
         tol: float | None = None,
         n_iter_no_change: int = 10,
+        n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -237,6 +248,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         self.shuffle = shuffle
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
 
@@ -444,9 +456,11 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"dtype={self.dtype!r} must be 'auto', float32 or float64.")
         self.network_ = Network(layers, layer_shape(self.image_shape_), dtype)
         seed = check_random_state(self.random_state).randint(2**31 - 1, size=4)
-        initial, shuffling, drawing = np.random.default_rng(seed).spawn(3)
-        self.network_.initialize(initial)
-        self._progress = Progress(self._optimizer(), shuffling, drawing)
+        initial, shuffling, drawing = np.random.SeedSequence(seed).spawn(3)
+        self.network_.initialize(np.random.default_rng(initial))
+        self._progress = Progress(
+            self._optimizer(), np.random.default_rng(shuffling), RandomStreams(drawing)
+        )
         self._standardizer = None
         if self.standardize:
             _, channels = split_channels(self.image_shape_)
@@ -476,12 +490,13 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         batch_size = AUTO_BATCH_SIZE if isinstance(self.batch_size, str) else self.batch_size
         schedule = Schedule(batch_size, self.learning_rate, self.alpha, self.shuffle)
         samples = Samples(images, targets, data.weights)
-        epochs = train(self.network_, CrossEntropy(), samples, schedule, self._progress)
+        team = Team(thread_count(self.n_jobs))
+        epochs = train(self.network_, CrossEntropy(), samples, schedule, self._progress, team)
         patience = Patience(tol, self.n_iter_no_change)
         finished: dict[str, Any] = {}
         interrupt = None
         try:
-            with single_threaded_blas:
+            with single_threaded_blas, team:
                 for epoch in islice(epochs, n_epochs):
                     finished = self._after(epoch)
                     if self.verbose:
@@ -529,7 +544,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         X, _ = self._check_images(X, reset=False)
         images = Images(X, self.image_shape_, self._standardizer, self.network_.dtype)
         with single_threaded_blas:
-            return outputs_of(self.network_, images)
+            return outputs_of(self.network_, images, thread_count(self.n_jobs))
 
 
 @dataclass(frozen=True)

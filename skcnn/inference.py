@@ -9,22 +9,44 @@ import numpy.typing as npt
 
 from skcnn.inputs import Images
 from skcnn.network import Network
+from skcnn.parallel import Team
 from skcnn.workspace import Workspace
 
 Array = npt.NDArray[Any]
 
-CHUNK = 64
+# A chunk has as many images as keep a core busy for so long, within these bounds.
+CHUNK_MULTIPLY_ADDS = 30_000_000
+CHUNK_IMAGES = (16, 128)
 
 
-def outputs_of(network: Network, images: Images) -> Array:
+def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:
     """Return the outputs for all images, chunk by chunk, as (n_outputs, n).
 
     Everything but the parameters is local to the call, so that threads may share a network.
+
+    Parameters
+    ----------
+    network : Network
+        Only read.
+    images : Images
+        What to compute the outputs for.
+    n_threads : int, default=1
+        How many threads share the chunks; the outputs do not depend on it.
     """
-    inputs, workspaces, views = Workspace(), network.workspaces(), network.views()
+    least, most = CHUNK_IMAGES
+    size = min(max(CHUNK_MULTIPLY_ADDS // max(network.multiply_adds, 1), least), most)
+    n_chunks = -(-len(images) // size)
+    n_threads = min(n_threads, n_chunks)
+    views = network.views()
+    inputs = [Workspace() for _ in range(n_threads)]
+    workspaces = [network.workspaces() for _ in range(n_threads)]
     outputs = np.empty((*network.shapes[-1], len(images)), network.dtype)
-    for start in range(0, len(images), CHUNK):
-        chunk = slice(start, min(start + CHUNK, len(images)))
-        y, _ = network.forward(images.batch(chunk, inputs), workspaces, training=False, views=views)
-        outputs[..., chunk] = y
+
+    def fill(thread: int, chunk: int) -> None:
+        part = slice(chunk * size, min((chunk + 1) * size, len(images)))
+        x = images.batch(part, inputs[thread])
+        outputs[..., part], _ = network.forward(x, workspaces[thread], training=False, views=views)
+
+    with Team(n_threads) as team:
+        team.map(fill, n_chunks)
     return outputs

@@ -35,7 +35,16 @@ def glorot_uniform(weights: Array, fan_in: int, fan_out: int, rng: np.random.Gen
     weights[...] = rng.uniform(-bound, bound, weights.shape)
 
 
-INITIALIZERS: dict[str, Initializer] = {"he_normal": he_normal, "glorot_uniform": glorot_uniform}
+def zeros(weights: Array, fan_in: int, fan_out: int, rng: np.random.Generator) -> None:
+    """Fill `weights` with zeros, for output layers: every class starts equally probable."""
+    weights[...] = 0
+
+
+INITIALIZERS: dict[str, Initializer] = {
+    "he_normal": he_normal,
+    "glorot_uniform": glorot_uniform,
+    "zeros": zeros,
+}
 
 
 def initialize_weights(

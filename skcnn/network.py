@@ -61,6 +61,19 @@ class Network:
         """Type of parameters and of all computation."""
         return self.parameters.dtype
 
+    @property
+    def multiply_adds(self) -> int:
+        """Multiply-adds for one input, of all products with weights, forward only.
+
+        Each of a layer's outputs takes one for each weight of its filter or unit.
+        """
+        return sum(
+            prod(shape) // shape[-1] * prod(after)
+            for layer, before, after in zip(self.layers, self.shapes, self.shapes[1:], strict=False)
+            for shape in layer.parameter_shapes(before).values()
+            if len(shape) > 1
+        )
+
     def _lay_out(self) -> None:
         """Decide where each parameter stands: weights, then what decay spares."""
         trained = [

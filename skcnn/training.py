@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from skcnn.inputs import Images
 from skcnn.losses import Loss
 from skcnn.network import Network
 from skcnn.optimizers import Optimizer, State, decay
-from skcnn.workspace import Workspace
+from skcnn.parallel import Team
+from skcnn.step import GradientStep, RandomStreams, Samples, quiet_overflow
 
 Array = npt.NDArray[Any]
 
@@ -44,15 +44,17 @@ class Progress:
     ----------
     optimizer : Optimizer
         How to step.
-    shuffling, drawing : numpy.random.Generator
-        For the order of samples, and for layers that draw.
+    shuffling : numpy.random.Generator
+        For the order of samples.
+    drawing : RandomStreams
+        For layers that draw.
     optimizer_state : dict or None
         None: the optimizer starts afresh.
     """
 
     optimizer: Optimizer
     shuffling: np.random.Generator
-    drawing: np.random.Generator
+    drawing: RandomStreams
     optimizer_state: State | None = None
 
     def use(self, optimizer: Optimizer) -> None:
@@ -88,18 +90,6 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Samples:
-    """What is learned from: images, class indices and the weight of each row (mean 1, or None)."""
-
-    images: Images
-    targets: Array
-    weights: Array | None = None
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-
-@dataclass(frozen=True)
 class Schedule:
     """How one epoch goes through the samples."""
 
@@ -109,44 +99,13 @@ class Schedule:
     shuffle: bool = True
 
 
-@dataclass
-class _Step:
-    """One gradient step, with the memory it uses over and over."""
-
-    network: Network
-    loss: Loss
-    samples: Samples
-    drawing: np.random.Generator
-    inputs: Workspace = field(default_factory=Workspace)
-
-    def __post_init__(self) -> None:
-        self.workspaces = self.network.workspaces(self.drawing)
-        self.views = self.network.views()
-        self.gradient = np.empty_like(self.network.parameters)
-        self.gradients = self.network.views(self.gradient)
-
-    def run(self, rows: Array) -> tuple[float, float]:
-        """Compute the gradient of a batch; return its loss and weight of hits, times its size."""
-        targets, weights = self.samples.targets[rows], self.samples.weights
-        x = self.samples.images.batch(rows, self.inputs)
-        outputs, caches = self.network.forward(x, self.workspaces, training=True, views=self.views)
-        hits = outputs.argmax(axis=0) == targets
-        scale: Array | float = 1 / len(rows)
-        correct = hits.sum()
-        if weights is not None:
-            scale = (weights[rows] / len(rows)).astype(outputs.dtype)
-            correct = weights[rows] @ hits
-        value, dy = self.loss.value_and_gradient(outputs, targets, scale, self.inputs)
-        self.network.backward(dy, caches, self.gradients, self.workspaces, views=self.views)
-        return value * len(rows), float(correct)
-
-
 def train(
     network: Network,
     loss: Loss,
     samples: Samples,
     schedule: Schedule,
     progress: Progress,
+    team: Team,
 ) -> Iterator[Epoch]:
     """Train in place, without end: each item that is drawn is one epoch over the samples.
 
@@ -163,6 +122,8 @@ def train(
         Batch size, learning rate, decay, shuffling.
     progress : Progress
         Optimizer, its state, and generators; changes. Weight decay comes before each step.
+    team : Team
+        Who computes; any number of threads gives the same bits.
 
     Yields
     ------
@@ -173,7 +134,7 @@ def train(
     DivergenceError
         When the loss or a parameter becomes NaN or infinite.
     """
-    step = _Step(network, loss, samples, progress.drawing)
+    step = GradientStep(network, loss, samples, progress.drawing, team)
     if progress.optimizer_state is None:
         progress.optimizer_state = progress.optimizer.start(network.parameters)
     n = len(samples)
@@ -181,10 +142,10 @@ def train(
         start, total, correct = perf_counter(), 0.0, 0.0
         order = progress.shuffling.permutation(n) if schedule.shuffle else np.arange(n)
         for first in range(0, n, schedule.batch_size):
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                value, hits = step.run(order[first : first + schedule.batch_size])
-                _check_finite(value)
-                total, correct = total + value, correct + hits
+            value, hits = step.run(order[first : first + schedule.batch_size])
+            _check_finite(value)
+            total, correct = total + value, correct + hits
+            with quiet_overflow():
                 if schedule.alpha:
                     weights = network.parameters[network.decayed]
                     decay(weights, schedule.learning_rate, schedule.alpha)

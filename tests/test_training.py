@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
+from skcnn import training
 from skcnn.inputs import Images
 from skcnn.layers import Conv, Dense, Dropout, Flatten, MaxPool, ReLU
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import SGD, Adam
-from skcnn.training import DivergenceError, Patience, Progress, Samples, Schedule, train
+from skcnn.parallel import Team
+from skcnn.step import RandomStreams, Samples
+from skcnn.training import DivergenceError, Patience, Progress, Schedule
 
 N, FEATURES, CLASSES = 11, 6, 3
 SOFTMAX_REGRESSION = (Flatten(), Dense(CLASSES))
@@ -34,7 +37,12 @@ def network_of(layers, shape, dtype=np.float64):
 
 
 def progress(optimizer, seed=2):
-    return Progress(optimizer, np.random.default_rng(seed), np.random.default_rng(seed + 1))
+    drawing = RandomStreams(np.random.SeedSequence(seed + 1))
+    return Progress(optimizer, np.random.default_rng(seed), drawing)
+
+
+def train(*arguments):
+    return training.train(*arguments, Team(1))
 
 
 def textbook_epochs(X, y, weights, w, b, orders, size, rate, alpha):
@@ -142,7 +150,7 @@ def test_divergence_is_an_error_without_warnings(rate, dtype):
     _, _, samples = data(dtype=dtype)
     network = network_of((Flatten(), Dense(5), ReLU(), Dense(CLASSES)), (1, FEATURES), dtype)
     epochs = train(network, CrossEntropy(), samples, Schedule(2, rate), progress(SGD()))
-    with pytest.raises(DivergenceError, match="no longer finite|overflow"):
+    with pytest.raises(DivergenceError, match=r"no longer finite|overflow"):
         list(islice(epochs, 50))
 
 

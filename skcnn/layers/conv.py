@@ -47,7 +47,7 @@ class Conv(Layer):
         negative number in a pair crops.
     use_bias : bool, default=True
         Whether to add a bias.
-    initializer : {"he_normal", "glorot_uniform"}, default="he_normal"
+    initializer : {"he_normal", "glorot_uniform", "zeros"}, default="he_normal"
         How the weights start. Biases start at zero.
 
     Notes

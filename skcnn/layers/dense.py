@@ -22,7 +22,7 @@ class Dense(Layer):
     ----------
     n_units : int
         Number of outputs.
-    initializer : {"he_normal", "glorot_uniform"}, default="he_normal"
+    initializer : {"he_normal", "glorot_uniform", "zeros"}, default="he_normal"
         How the weights start. Biases start at zero.
 
     Notes

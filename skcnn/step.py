@@ -1,0 +1,168 @@
+"""The gradient of one mini-batch, computed in shards that several threads may share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skcnn.inputs import Images
+from skcnn.losses import Loss
+from skcnn.network import Network
+from skcnn.parallel import Team
+from skcnn.workspace import Workspace
+
+Array = npt.NDArray[Any]
+
+# A shard has a quarter of a mini-batch's rows within these bounds, and at least so much work.
+SHARD_ROWS = (16, 64)
+SHARD_MULTIPLY_ADDS = 3_000_000
+
+
+def quiet_overflow() -> np.errstate:
+    """Silence floating-point warnings: a loss that is not finite is an error of its own."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What is learned from: images, class indices and the weight of each row (mean 1, or None)."""
+
+    images: Images
+    targets: Array
+    weights: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+class RandomStreams:
+    """One generator for each shard of a mini-batch, so that draws do not depend on threads.
+
+    Parameters
+    ----------
+    seed : numpy.random.SeedSequence
+        From which the generators are spawned as they are asked for.
+    """
+
+    def __init__(self, seed: np.random.SeedSequence) -> None:
+        self._seed = seed
+        self._streams: list[np.random.Generator] = []
+
+    def __getitem__(self, shard: int) -> np.random.Generator:
+        while len(self._streams) <= shard:
+            self._streams.append(np.random.default_rng(self._seed.spawn(1)[0]))
+        return self._streams[shard]
+
+
+def split(rows: Array, multiply_adds: int) -> list[Array]:
+    """Split the rows of a mini-batch into shards of nearly equal size.
+
+    The split depends on the number of rows and on the work for each of them, not on threads, so
+    that the order of every sum is fixed.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n,)
+        Row numbers.
+    multiply_adds : int
+        Work for one row.
+    """
+    least, most = SHARD_ROWS
+    size = min(max(-(-len(rows) // 4), least), most)
+    size = max(size, SHARD_MULTIPLY_ADDS // max(multiply_adds, 1))
+    return np.array_split(rows, -(-len(rows) // size))
+
+
+class _Shard:
+    """The gradient and the state of one shard."""
+
+    def __init__(self, network: Network) -> None:
+        self.state = network.state.copy()
+        self.views = network.views(state=self.state)
+        self.gradient = np.empty_like(network.parameters)
+        self.gradients = network.views(self.gradient)
+
+
+class GradientStep:
+    """Gradients of mini-batches, with memory that is allocated once.
+
+    Parameters
+    ----------
+    network : Network
+        Its state changes, its parameters do not.
+    loss : Loss
+        What to differentiate.
+    samples : Samples
+        What mini-batches are rows of.
+    drawing : RandomStreams
+        For layers that draw.
+    team : Team
+        Who computes.
+
+    Attributes
+    ----------
+    gradient : ndarray of shape (n_parameters,)
+        Of the last mini-batch.
+    """
+
+    def __init__(
+        self, network: Network, loss: Loss, samples: Samples, drawing: RandomStreams, team: Team
+    ) -> None:
+        self._network, self._loss, self._samples = network, loss, samples
+        self._drawing, self._team = drawing, team
+        self._multiply_adds = network.multiply_adds
+        self._shards = [_Shard(network)]
+        # scratch memory belongs to threads: a core works in the same cache shard after shard
+        self._inputs = [Workspace() for _ in range(team.n_threads)]
+        self._workspaces = [network.workspaces() for _ in range(team.n_threads)]
+        self.gradient = self._shards[0].gradient
+
+    def run(self, rows: Array) -> tuple[float, float]:
+        """Compute the gradient for these rows; return sums over them of loss and weight of hits."""
+        parts = split(rows, self._multiply_adds)
+        while len(self._shards) < len(parts):
+            self._shards.append(_Shard(self._network))
+        streams = [self._drawing[number] for number in range(len(parts))]
+        results = self._team.map(
+            lambda thread, number: self._run_shard(
+                self._shards[number], parts[number], len(rows), thread, streams[number]
+            ),
+            len(parts),
+        )
+        shards = self._shards[: len(parts)]
+        for shard in shards[1:]:
+            self.gradient += shard.gradient
+        self._average_state(shards, parts)
+        return sum(value for value, _ in results) * len(rows), sum(hits for _, hits in results)
+
+    def _run_shard(
+        self, shard: _Shard, rows: Array, n: int, thread: int, stream: np.random.Generator
+    ) -> tuple[float, float]:
+        """Fill the shard's gradient; return its share of the loss and its weight of hits."""
+        samples, network = self._samples, self._network
+        inputs, workspaces = self._inputs[thread], self._workspaces[thread]
+        for workspace in workspaces:
+            workspace.rng = stream
+        np.copyto(shard.state, network.state)
+        targets = samples.targets[rows]
+        weights = None if samples.weights is None else samples.weights[rows]
+        with quiet_overflow():
+            x = samples.images.batch(rows, inputs)
+            outputs, caches = network.forward(x, workspaces, training=True, views=shard.views)
+            hits = outputs.argmax(axis=0) == targets
+            scale = 1 / n if weights is None else (weights / n).astype(outputs.dtype)
+            value, dy = self._loss.value_and_gradient(outputs, targets, scale, inputs)
+            network.backward(dy, caches, shard.gradients, workspaces, views=shard.views)
+        return value, float(hits.sum() if weights is None else weights @ hits)
+
+    def _average_state(self, shards: list[_Shard], parts: list[Array]) -> None:
+        """Set the network's state to the mean of the shards', each counted by its rows."""
+        if not self._network.state.size:
+            return
+        n = sum(len(part) for part in parts)
+        self._network.state[:] = sum(
+            shard.state * (len(part) / n) for shard, part in zip(shards, parts, strict=True)
+        )

@@ -1,0 +1,171 @@
+"""Any number of threads gives the same bits, and leaves BLAS as it was."""
+
+import hashlib
+import threading
+
+import numpy as np
+import pytest
+from joblib import Parallel, delayed, parallel_config
+from sklearn.base import clone
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from skcnn import ScratchCNNClassifier
+from skcnn.layers import AveragePool, Conv, Dropout, Flatten, Tanh
+from skcnn.parallel import Team, thread_count
+from skcnn.step import split
+
+ARCHITECTURES = {
+    "seed": {"n_filters": 1, "filter_size": 6, "padding": "valid", "batch_size": 128},
+    "two blocks": {"n_filters": (8, 16), "filter_size": 5, "batch_size": 96},
+    "dropout": {"n_filters": 16, "hidden_layer_sizes": 32, "dropout": 0.5, "batch_size": 64},
+    "strided": {"n_filters": (32, 32), "stride": (2, 1), "activation": "tanh", "batch_size": 70},
+    "layers": {
+        "layers": [Conv(16, 5), Tanh(), AveragePool(3), Dropout(0.2), Conv(8), Flatten()],
+        "batch_size": 130,
+        "solver": "sgd",
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 3
+    X = rng.integers(0, 200, (300, 20, 20), dtype=np.uint8)
+    X[np.arange(300), 5 * y + 3] += 55
+    return X.reshape(300, -1), y
+
+
+def digest(model):
+    return hashlib.sha256(model.network_.parameters.tobytes()).hexdigest()
+
+
+def make(name, n_jobs, **parameters):
+    settings = {"max_iter": 2, "random_state": 0, **ARCHITECTURES[name], **parameters}
+    return ScratchCNNClassifier(n_jobs=n_jobs, **settings)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_fit_gives_the_same_bits_for_any_number_of_threads(name, images):
+    models = [make(name, n_jobs).fit(*images) for n_jobs in (1, 2, 4)]
+    assert len({digest(model) for model in models}) == 1
+    probabilities = {model.predict_proba(images[0]).tobytes() for model in models}
+    assert len(probabilities) == 1
+
+
+@pytest.mark.parametrize("name", ["two blocks", "dropout"])
+def test_stopping_by_tol_happens_at_the_same_epoch_and_bits(name, images):
+    stop = {"tol": 10.0, "n_iter_no_change": 2, "max_iter": 8}
+    models = [make(name, n_jobs, **stop).fit(*images) for n_jobs in (1, 2, 4)]
+    assert {model.n_iter_ for model in models} == {3}
+    assert len({digest(model) for model in models}) == 1
+    assert len({model.loss_ for model in models}) == 1
+
+
+@pytest.mark.parametrize("name", ["two blocks", "dropout"])
+def test_partial_fit_gives_the_same_bits_also_when_threads_change(name, images):
+    X, y = images
+    digests = set()
+    for counts in [(1, 1, 1), (2, 2, 2), (4, 4, 4), (1, 4, 2)]:
+        model = make(name, 1)
+        for n_jobs in counts:
+            model.set_params(n_jobs=n_jobs).partial_fit(X, y, classes=[0, 1, 2])
+        digests.add(digest(model))
+    assert len(digests) == 1
+
+
+def test_the_architectures_are_really_split_over_threads(images):
+    sizes = {}
+    for name in ARCHITECTURES:
+        model = make(name, 1, max_iter=1).fit(*images)
+        parts = split(np.arange(model.batch_size), model.network_.multiply_adds)
+        sizes[name] = len(parts)
+    assert sizes.pop("seed") == 1  # too little work
+    assert min(sizes.values()) > 1
+
+
+def test_the_split_knows_rows_and_work_only():
+    rows = np.arange(128)
+    assert [len(part) for part in split(rows, 10**6)] == [32] * 4
+    assert [len(part) for part in split(rows[:32], 10**6)] == [16] * 2
+    assert [len(part) for part in split(np.arange(1000), 10**6)] == [63] * 8 + [62] * 8
+    assert [len(part) for part in split(rows, 10)] == [128]
+    for n in range(1, 200):
+        np.testing.assert_array_equal(np.concatenate(split(rows[:n], 10**6)), rows[:n])
+
+
+def blas_threads():
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_blas_is_restored_when_fits_overlap_and_when_one_fails(images):
+    X, y = images
+    before = blas_threads()
+    good, bad = make("two blocks", 2), make("two blocks", 2, learning_rate=1e30)
+    failures = []
+
+    def fit(model):
+        try:
+            model.fit(X, y)
+        except ValueError as error:
+            failures.append(error)
+
+    threads = [
+        threading.Thread(target=fit, args=(clone(model),)) for model in (good, bad, good, bad)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(failures) == 2
+    assert blas_threads() == before
+
+
+def test_a_limit_that_the_user_set_is_kept(images):
+    with threadpool_limits(1, user_api="blas"):
+        make("seed", 2, max_iter=1).fit(*images)
+        assert set(blas_threads()) == {1}
+
+
+@pytest.mark.parametrize("n_jobs", [0, "2", 1.5])
+def test_a_wrong_n_jobs_is_an_error_that_names_it(n_jobs, images):
+    with pytest.raises(ValueError, match="'n_jobs' parameter"):
+        make("seed", n_jobs).fit(*images)
+
+
+def test_none_is_one_unless_a_joblib_context_says_otherwise():
+    assert thread_count(None) == 1
+    with parallel_config(backend="threading", n_jobs=3):
+        assert thread_count(None) == 3
+    assert thread_count(4) == 4
+    assert thread_count(-1) >= 1
+
+
+@pytest.mark.slow
+def test_workers_of_a_grid_search_do_not_take_more_than_their_share():
+    counts = Parallel(n_jobs=2)(delayed(thread_count)(64) for _ in range(2))
+    assert max(counts) < 64
+
+
+def test_team_keeps_the_order_of_tasks():
+    for n_threads in (1, 2, 5):
+        with Team(n_threads) as team:
+            assert team.map(lambda thread, task: task**2, 20) == [k**2 for k in range(20)]
+            assert team.map(lambda thread, task: thread < 5, 7) == [True] * 7
+            assert team.map(lambda thread, task: task, 0) == []
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_an_exception_in_any_task_reaches_the_caller_and_stops_the_others(n_threads):
+    done = []
+
+    def work(thread, task):
+        if task == 5:
+            raise IndexError("task 5")
+        done.append(task)
+
+    with Team(n_threads) as team:
+        with pytest.raises(IndexError, match="task 5"):
+            team.map(work, 10_000)
+        assert len(done) < 10_000
+        assert team.map(lambda thread, task: task, 3) == [0, 1, 2]
