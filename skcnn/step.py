@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from skcnn.workspace import Workspace
 Array = npt.NDArray[Any]
 
 # A shard has a quarter of a mini-batch's rows within these bounds, and at least so much work.
-SHARD_ROWS = (16, 64)
-SHARD_MULTIPLY_ADDS = 3_000_000
+SHARD_ROWS = (32, 64)
+SHARD_MULTIPLY_ADDS = 4_000_000
 
 
 def quiet_overflow() -> np.errstate:
@@ -73,7 +74,9 @@ def split(rows: Array, multiply_adds: int) -> list[Array]:
     least, most = SHARD_ROWS
     size = min(max(-(-len(rows) // 4), least), most)
     size = max(size, SHARD_MULTIPLY_ADDS // max(multiply_adds, 1))
-    return np.array_split(rows, -(-len(rows) // size))
+    n_shards = -(-len(rows) // size)
+    bounds = [len(rows) * number // n_shards for number in range(n_shards + 1)]
+    return [rows[start:stop] for start, stop in pairwise(bounds)]
 
 
 class _Shard:

@@ -140,19 +140,35 @@ class MaxPool(Pool):
             return None
         for step, won in zip(*(reversed(part) for part in cache), strict=True):
             dx = step.gradient_buffer(dy, workspace)
-            for j in range(step.axis.kernel - 1, 0, -1):
-                if step.overlaps:
-                    share = workspace.buffer(f"share{step.position}", dy.shape, dy.dtype)
-                    np.multiply(dy, won[j], out=share)
-                    element = step.element(dx, j)
-                    element += share
-                else:
-                    share = np.multiply(dy, won[j], out=step.element(dx, j))
-                dy -= share
-            element = step.element(dx, 0)
-            np.add(element, dy, out=element) if step.overlaps else np.copyto(element, dy)
+            if step.overlaps:
+                share = workspace.buffer(f"share{step.position}", dy.shape, dy.dtype)
+                _add_to_winners(step, dy, won, share, dx)
+            else:
+                _give_to_winners(step, dy, won, dx)
             dy = dx
         return dy
+
+
+def _give_to_winners(step: Step, dy: Array, won: Array, dx: Array) -> None:
+    """Write dy to the winners of windows that do not overlap; uses dy up."""
+    rest = dy
+    for j in range(step.axis.kernel - 1, 0, -1):
+        share = np.multiply(rest, won[j], out=step.element(dx, j))
+        rest = np.subtract(rest, share, out=dy if j > 1 else step.element(dx, 0))
+    if rest is dy:  # windows of one element
+        np.copyto(step.element(dx, 0), dy)
+
+
+def _add_to_winners(step: Step, dy: Array, won: Array, share: Array, dx: Array) -> None:
+    """Add dy to the winners of windows that may overlap; uses dy up."""
+    for j in range(step.axis.kernel - 1, -1, -1):
+        element = step.element(dx, j)
+        if j > 0:
+            np.multiply(dy, won[j], out=share)
+            element += share
+            dy -= share
+        else:
+            element += dy
 
 
 @dataclass(frozen=True)

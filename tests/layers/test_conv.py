@@ -363,6 +363,6 @@ def test_errors_name_the_parameter_its_value_and_the_fix(layer, input_shape, wor
 
 
 def test_unknown_initializer_is_named():
-    network = Network((Conv(1, initializer="zeros"),), (3, 1, 3))
-    with pytest.raises(ValueError, match=r"initializer='zeros' must be one of .*'he_normal'"):
+    network = Network((Conv(1, initializer="ones"),), (3, 1, 3))
+    with pytest.raises(ValueError, match=r"initializer='ones' must be one of .*'he_normal'"):
         network.initialize(np.random.default_rng(0))
