@@ -38,6 +38,9 @@ class Network:
         Shape of the input and of every layer's output.
     decayed : slice
         Where `parameters` holds weights.
+    multiply_adds : int
+        For one input, forward: each output of a layer takes one for each weight of its filter or
+        unit.
 
     Raises
     ------
@@ -61,19 +64,6 @@ class Network:
         """Type of parameters and of all computation."""
         return self.parameters.dtype
 
-    @property
-    def multiply_adds(self) -> int:
-        """Multiply-adds for one input, of all products with weights, forward only.
-
-        Each of a layer's outputs takes one for each weight of its filter or unit.
-        """
-        return sum(
-            prod(shape) // shape[-1] * prod(after)
-            for layer, before, after in zip(self.layers, self.shapes, self.shapes[1:], strict=False)
-            for shape in layer.parameter_shapes(before).values()
-            if len(shape) > 1
-        )
-
     def _lay_out(self) -> None:
         """Decide where each parameter stands: weights, then what decay spares."""
         trained = [
@@ -89,6 +79,11 @@ class Network:
         ]
         self._trained, self._n_parameters = _with_offsets(trained)
         self._kept, self._n_state = _with_offsets(state)
+        self.multiply_adds = sum(
+            prod(shape) // shape[-1] * prod(self.shapes[number + 1])
+            for number, _, shape in trained
+            if len(shape) > 1
+        )
         self.decayed = slice(0, sum(prod(shape) for _, _, shape in trained if len(shape) > 1))
 
     def views(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import as_strided
 
 Array = npt.NDArray[Any]
 Padding = str | int | tuple[Any, ...]
@@ -193,8 +193,10 @@ def stacked_rows(array: Array, rows: Rows) -> Array:
     *lead, _, m, n = array.shape
     *lead_strides, row, line, item = array.strides
     count = len(range(rows.target.start, rows.target.stop, rows.target.step or 1))
-    return as_strided(
-        array[..., rows.first :, :, :],
+    return np.ndarray(
         (*lead, count, (rows.taps.stop - rows.taps.start) * m, n),
-        (*lead_strides, rows.step * row, line, item),
+        array.dtype,
+        array,
+        offset=rows.first * row,
+        strides=(*lead_strides, rows.step * row, line, item),
     )

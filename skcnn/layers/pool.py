@@ -60,6 +60,7 @@ class Step(NamedTuple):
     axis: Axis
     before: Shape
     after: Shape
+    elements: tuple[tuple[slice, ...], ...]  # the index of element j of every window
 
     @property
     def overlaps(self) -> bool:
@@ -68,7 +69,7 @@ class Step(NamedTuple):
 
     def element(self, array: Array, j: int) -> Array:
         """View element j of every window, an array of the pooled shape."""
-        return array[(slice(None),) * self.position + (self.axis.tap(j).source,)]
+        return array[self.elements[j]]
 
     def gradient_buffer(self, dy: Array, workspace: Workspace) -> Array:
         """Return a buffer for the gradient before pooling, zero where windows do not assign."""
@@ -85,7 +86,9 @@ def _steps(layer: Pool, input_shape: Shape) -> tuple[Step, ...]:
     for position, axis in layer._axes(input_shape):
         pooled = (*shape[:position], axis.output, *shape[position + 1 :])
         if axis.kernel > 1 or axis.stride > 1:
-            steps.append(Step(position, axis, shape, pooled))
+            before = (slice(None),) * position
+            elements = tuple((*before, axis.tap(j).source) for j in range(axis.kernel))
+            steps.append(Step(position, axis, shape, pooled, elements))
         shape = pooled
     return tuple(steps)
 
