@@ -1,0 +1,48 @@
+"""Sides that take turns in one process, and what their times come to."""
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of one side, a number a round."""
+
+    seconds: np.ndarray
+
+    @property
+    def median(self) -> float:
+        """The number that is quoted."""
+        return float(np.median(self.seconds))
+
+    def over(self, other: "Times") -> tuple[float, str]:
+        """Return the ratio of medians, and the quartiles of the ratios of single rounds."""
+        low, high = np.percentile(self.seconds / other.seconds, (25, 75))
+        return self.median / other.median, f"{low:.3f} to {high:.3f}"
+
+
+def take_turns(
+    sides: dict[str, Callable[[], object]], rounds: int, warm_up: int = 1
+) -> dict[str, Times]:
+    """Call all sides once in every round, each round in the opposite order, and time them."""
+    for side in sides.values():
+        for _ in range(warm_up):
+            side()
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    gc.collect()
+    for number in range(rounds):
+        for name in list(sides) if number % 2 == 0 else reversed(sides):
+            start = perf_counter()
+            sides[name]()
+            seconds[name].append(perf_counter() - start)
+    return {name: Times(np.array(values)) for name, values in seconds.items()}
+
+
+def fastest(times: dict[str, Times], prefix: str) -> str | None:
+    """Return the name of the fastest side whose name starts with `prefix`."""
+    names = [name for name in times if name.startswith(prefix)]
+    return min(names, key=lambda name: times[name].median) if names else None
