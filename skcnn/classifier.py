@@ -23,8 +23,10 @@ from skcnn.inference import outputs_of
 from skcnn.inputs import (
     Images,
     Standardizer,
+    check_range,
     check_same_shape,
     compute_dtype,
+    declared_dtype,
     flatten_images,
     layer_shape,
     resolve_image_shape,
@@ -35,7 +37,7 @@ from skcnn.layers import Layer
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import OPTIMIZERS, Optimizer
-from skcnn.parallel import Team, single_threaded_blas, thread_count
+from skcnn.parallel import Team, thread_count, with_one_blas_thread
 from skcnn.step import RandomStreams, Samples
 from skcnn.training import DivergenceError, Epoch, Patience, Progress, Schedule, train
 
@@ -396,6 +398,25 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
             return scores
         return np.ascontiguousarray(logits.T)
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of images whose class is predicted right.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
+            Images, flat or shaped.
+        y : array-like of shape (n_samples,)
+            True labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        accuracy : float
+            Between 0 and 1.
+        """
+        return float(super().score(X, check_labels(y), sample_weight))
+
     def summary(self) -> str:
         """Return a table of the layers as built, their output shapes and parameter counts."""
         check_is_fitted(self)
@@ -407,6 +428,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
+        X_dtype = declared_dtype(X)
         X, X_shape = self._check_images(X, reset=reset)
         labels = check_labels(y)
         check_consistent_length(X, labels)
@@ -420,16 +442,21 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
             if not weights.all():
                 rows = np.flatnonzero(weights)
                 weights, labels = weights[rows], labels[rows]
-            # equal weights are no weights, to the last bit
-            weights = None if weights.min() == weights.max() else weights / weights.mean()
-        return _Data(X, X_shape, labels, rows, weights)
+            # equal weights are no weights, to the last bit; a large sum must not overflow
+            equal = weights.min() == weights.max()
+            weights = weights / weights.max()
+            weights = None if equal else weights / weights.mean()
+        return _Data(X, X_shape, X_dtype or X.dtype, labels, rows, weights)
 
     def _check_images(self, X: Any, *, reset: bool) -> tuple[Array, tuple[int, ...] | None]:
         """Return X as a flat array, and the shape of one image if X came shaped."""
         X, X_shape = flatten_images(X)
         if not reset:
             check_same_shape(X_shape, self.image_shape_)
-        return validate_data(self, X, reset=reset), X_shape
+        X = validate_data(self, X, reset=reset)
+        if not reset:
+            check_range(X, self.network_.dtype)
+        return X, X_shape
 
     def _check_classes(self, classes: Any) -> None:
         """Set classes_ at the first partial_fit; later compare."""
@@ -451,9 +478,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         """Set everything that a fresh model starts from."""
         self.image_shape_ = resolve_image_shape(self.image_shape, data.X_shape, data.X.shape[1])
         layers = self._architecture().build(self.image_shape_, len(self.classes_))
-        dtype = compute_dtype(self.dtype, data.X.dtype)
+        dtype = compute_dtype(self.dtype, data.X_dtype)
         if dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype={self.dtype!r} must be 'auto', float32 or float64.")
+        check_range(data.X, dtype)
         self.network_ = Network(layers, layer_shape(self.image_shape_), dtype)
         seed = check_random_state(self.random_state).randint(2**31 - 1, size=4)
         initial, shuffling, drawing = np.random.SeedSequence(seed).spawn(3)
@@ -469,13 +497,24 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
 
     def _continue(self) -> None:
         """Copy what training changes, so that a failure leaves the model as it was."""
-        if self._architecture().build(self.image_shape_, len(self.classes_)) != (
-            self.network_.layers
-        ):
+        self._validate_params()  # scikit-learn does not, once fitted
+        layers = self._architecture().build(self.image_shape_, len(self.classes_))
+        dtype = compute_dtype(self.dtype, self.network_.dtype)
+        kept = {
+            "the layers": layers == self.network_.layers,
+            "image_shape": self.image_shape in (None, self.image_shape_)
+            or self.image_shape_
+            == resolve_image_shape(self.image_shape, None, self.n_features_in_),
+            "dtype": dtype == self.network_.dtype,
+            "standardize": self.standardize == (self._standardizer is not None),
+        }
+        if not all(kept.values()):
+            changed = [name for name, same in kept.items() if not same]
             raise ValueError(
-                "The parameters that make up the network were changed after the first fit: it "
-                f"has the layers {[str(layer) for layer in self.network_.layers]}. Set them "
-                f"back, or call fit to start again."
+                f"What makes up the network was changed after the first fit: {changed}. It has "
+                f"image_shape={self.image_shape_}, dtype={self.network_.dtype} and the layers "
+                f"{[str(layer) for layer in self.network_.layers]}. Set the parameters back, or "
+                f"call fit to start again."
             )
         self.network_, self._progress = deepcopy((self.network_, self._progress))
         self._progress.use(self._optimizer())
@@ -494,15 +533,19 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         epochs = train(self.network_, CrossEntropy(), samples, schedule, self._progress, team)
         patience = Patience(tol, self.n_iter_no_change)
         finished: dict[str, Any] = {}
-        interrupt = None
-        try:
-            with single_threaded_blas, team:
+
+        def run() -> None:
+            with team:
                 for epoch in islice(epochs, n_epochs):
-                    finished = self._after(epoch)
+                    finished.update(self._after(epoch))
                     if self.verbose:
                         print(_line(finished["n_iter_"], epoch))
                     if patience.is_over(epoch.loss):
                         break
+
+        interrupt = None
+        try:
+            with_one_blas_thread(run)
         except DivergenceError as error:
             raise ValueError(
                 f"Training diverged: the loss became NaN or infinite in epoch "
@@ -543,8 +586,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X, _ = self._check_images(X, reset=False)
         images = Images(X, self.image_shape_, self._standardizer, self.network_.dtype)
-        with single_threaded_blas:
-            return outputs_of(self.network_, images, thread_count(self.n_jobs))
+        n_threads = thread_count(self.n_jobs)
+        return with_one_blas_thread(lambda: outputs_of(self.network_, images, n_threads))
 
 
 @dataclass(frozen=True)
@@ -553,6 +596,7 @@ class _Data:
 
     X: Array
     X_shape: tuple[int, ...] | None
+    X_dtype: np.dtype[Any]
     labels: Array
     rows: Array | None
     weights: Array | None

@@ -120,6 +120,29 @@ def compute_dtype(dtype: npt.DTypeLike, X_dtype: np.dtype[Any]) -> np.dtype[Any]
     return np.dtype(dtype)
 
 
+def declared_dtype(X: Any) -> np.dtype[Any] | None:
+    """Return the NumPy type that a pandas frame of nullable columns stands for; None for others.
+
+    scikit-learn reads such a frame as float64, whatever its columns are.
+    """
+    columns = list(getattr(X, "dtypes", ()))
+    if not columns or not any(hasattr(dtype, "numpy_dtype") for dtype in columns):
+        return None
+    return np.result_type(*(getattr(dtype, "numpy_dtype", dtype) for dtype in columns))
+
+
+def check_range(X: Array, dtype: np.dtype[Any]) -> None:
+    """Raise a ValueError if X holds numbers that the working dtype cannot."""
+    if X.dtype.kind != "f" or X.dtype.itemsize <= dtype.itemsize or X.size == 0:
+        return
+    largest = max(abs(X.min()), abs(X.max()))
+    if largest > np.finfo(dtype).max:
+        raise ValueError(
+            f"X holds a number of magnitude {largest:.3g}, too large for dtype {dtype}. Scale X "
+            f"down, or fit with dtype='float64'."
+        )
+
+
 @dataclass(frozen=True)
 class Standardizer:
     """Mean and standard deviation of each channel, learned once.
@@ -157,17 +180,18 @@ class Standardizer:
         """
         n = len(X) if rows is None else len(rows)
         step = max(1, CHUNK_ELEMENTS // X.shape[1])
+        scale = _power_of_two(X)  # squares must not overflow
         total, mean, squares = 0.0, np.zeros(channels), np.zeros(channels)
         for start in range(0, n, step):
             part = slice(start, start + step)
             chunk = np.asarray(X[part if rows is None else rows[part]], np.float64, order="C")
-            chunk = chunk.reshape(len(chunk), -1, channels)  # (n, pixels, C)
+            chunk = (chunk / scale).reshape(len(chunk), -1, channels)  # (n, pixels, C)
             w = np.ones(len(chunk)) if weights is None else weights[part]
             weight = w.sum() * chunk.shape[1]
             chunk_mean = w @ chunk.sum(axis=1) / weight
-            centred = chunk - chunk_mean
-            centred *= centred
-            chunk_squares = w @ centred.sum(axis=1)
+            chunk -= chunk_mean
+            chunk *= chunk
+            chunk_squares = w @ chunk.sum(axis=1)
             total += weight
             shift = chunk_mean - mean
             mean += shift * (weight / total)
@@ -175,7 +199,13 @@ class Standardizer:
         deviation = np.sqrt(squares / total)
         # what is left of a constant after rounding is no deviation
         constant = deviation <= 1e-12 * np.abs(mean)
-        return cls(mean, np.where(constant, 1.0, deviation))
+        return cls(mean * scale, np.where(constant, 1.0, deviation * scale))
+
+
+def _power_of_two(X: Array) -> float:
+    """Return a power of two near the largest magnitude; division by it is exact."""
+    largest = float(max(abs(X.min()), abs(X.max()))) if X.dtype.kind == "f" else 0.0
+    return 2.0 ** min(int(np.frexp(largest)[1]), 1023) if largest else 1.0
 
 
 class Images:
@@ -214,8 +244,13 @@ class Images:
         if standardizer is not None:
             mean, deviation = (
                 part.astype(dtype)[:, None, None]
-                for part in (standardizer.mean, 1 / standardizer.deviation)
+                for part in (standardizer.mean, standardizer.deviation)
             )
+            if not deviation.all():
+                raise ValueError(
+                    f"X varies by no more than {standardizer.deviation.min():.3g}, too little for "
+                    f"dtype {dtype}. Scale X up, or fit with dtype='float64'."
+                )
             self._moments = mean, deviation
 
     def __len__(self) -> int:
@@ -229,9 +264,9 @@ class Images:
         x = workspace.buffer("x", (*self._shape, len(rows)), self._dtype)
         np.copyto(x, rows.reshape(-1, *self._image).transpose(self._order), casting="unsafe")
         if self._moments is not None:
-            mean, scale = self._moments
+            mean, deviation = self._moments
             x -= mean
-            x *= scale
+            x /= deviation
         return x
 
     def _gather(self, index: Array | slice, workspace: Workspace) -> Array:

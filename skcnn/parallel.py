@@ -16,34 +16,45 @@ from threadpoolctl import ThreadpoolController
 T = TypeVar("T")
 
 
-class _SingleThreadedBlas:
-    """Limits BLAS to one thread while at least one block is inside, then restores it.
+class _BlasLimit:
+    """Limits BLAS to one thread while somebody is inside, and restores it when nobody is.
 
-    The order of a sum, and so its last bits, depends on BLAS's number of threads. Blocks may
-    overlap in several threads: the first to enter sets the limit, the last to leave restores.
+    The order of a sum, and so its last bits, depends on BLAS's number of threads. Calls may
+    overlap in several threads: the first to enter sets the limit, the last to leave restores it.
     The process is scanned for BLAS libraries once, since a scan takes longer than a prediction.
+    Both methods may be interrupted anywhere: `leave` can be repeated, and then sets things right.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._depth = 0
+        self._lock = threading.RLock()
+        self._inside: set[object] = set()
+        self._outside: list[int] | None = None  # threads before the limit; None: no limit
         self._libraries: list[Any] | None = None
-        self._threads: list[int] = []
 
-    def __enter__(self) -> None:
+    def enter(self, caller: object) -> None:
+        """Set the limit, unless another caller has."""
         with self._lock:
-            if self._depth == 0:
-                self._threads = [library.get_num_threads() for library in self._found()]
+            if self._outside is None:
+                self._outside = [library.get_num_threads() for library in self._found()]
                 for library in self._found():
                     _set_threads(library, 1)
-            self._depth += 1
+            self._inside.add(caller)
+
+    def leave(self, caller: object) -> None:
+        """Restore what was before, unless another caller is still inside."""
+        with self._lock:
+            self._inside.discard(caller)
+            if self._inside or self._outside is None:
+                return
+            for library, threads in zip(self._found(), self._outside, strict=True):
+                _set_threads(library, threads)
+            self._outside = None
 
     def threads_outside(self) -> int:
-        """Return how many threads BLAS has outside of all blocks, at least 1."""
+        """Return how many threads BLAS has without the limit, at least 1."""
         with self._lock:
-            if self._depth > 0:
-                return max(self._threads, default=1)
-            return max((library.get_num_threads() for library in self._found()), default=1)
+            threads = self._outside or [library.get_num_threads() for library in self._found()]
+            return max(threads, default=1)
 
     def _found(self) -> list[Any]:
         """Return the process's BLAS libraries; none where threadpoolctl knows none."""
@@ -51,18 +62,6 @@ class _SingleThreadedBlas:
             controller = ThreadpoolController().select(user_api="blas")
             self._libraries = controller.lib_controllers
         return self._libraries
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with self._lock:
-            self._depth -= 1
-            if self._depth == 0:
-                for library, threads in zip(self._found(), self._threads, strict=True):
-                    _set_threads(library, threads)
 
 
 def _set_threads(library: Any, number: int) -> None:
@@ -75,7 +74,24 @@ def _set_threads(library: Any, number: int) -> None:
         release(force=True)
 
 
-single_threaded_blas = _SingleThreadedBlas()
+_limit = _BlasLimit()
+
+
+def with_one_blas_thread(work: Callable[[], T]) -> T:
+    """Return work(), which runs while BLAS is limited to one thread.
+
+    Not a context manager: an interrupt (Ctrl-C) at the moment a block ends could keep the limit.
+    """
+    caller = object()
+    try:
+        _limit.enter(caller)
+        return work()
+    finally:
+        try:
+            _limit.leave(caller)
+        except KeyboardInterrupt:
+            _limit.leave(caller)
+            raise
 
 
 def thread_count(n_jobs: int | None) -> int:
@@ -86,7 +102,7 @@ def thread_count(n_jobs: int | None) -> int:
     """
     threads = int(effective_n_jobs(n_jobs))
     if threads > 1 and multiprocessing.current_process().name != "MainProcess":
-        return min(threads, single_threaded_blas.threads_outside())
+        return min(threads, _limit.threads_outside())
     return threads
 
 

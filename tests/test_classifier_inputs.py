@@ -414,3 +414,49 @@ def test_signals_of_channels_may_come_as_length_by_channels(
     X, y = images
     model = make_classifier(image_shape=(1, 16, 3)).fit(X, y)
     assert_same_bits(model, make_classifier(image_shape=(1, 16, 3)).fit(X.reshape(-1, 16, 3), y), X)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200, 2.0**300])
+def test_the_scale_of_float64_input_does_not_matter(scale, digits, make_classifier):
+    X, y = digits
+    X = np.asarray(X, dtype=np.float64)
+    plain, scaled = make_classifier().fit(X, y), make_classifier().fit(X * scale, y)
+    np.testing.assert_allclose(
+        scaled.predict_proba(X * scale), plain.predict_proba(X), rtol=1e-6, atol=1e-9
+    )
+
+
+def test_tiny_float32_input_is_learned_from(digits, make_classifier):
+    X, y = digits
+    X = np.asarray(X, dtype=np.float32) * np.float32(1e-40)
+    assert np.isfinite(make_classifier().fit(X, y).loss_)
+
+
+def test_constant_input_of_any_size_is_only_centred(digits, make_classifier):
+    _, y = digits
+    for value in (0.0, 3.0, 1e300):
+        assert np.isfinite(make_classifier().fit(np.full((len(y), 64), value), y).loss_)
+
+
+def test_numbers_beyond_the_working_dtype_are_named(digits, make_classifier):
+    X, y = digits
+    model = make_classifier(dtype="float32").fit(X, y)
+    for too_large in (np.full((2, 64), 1e39), np.full((2, 64), -1e300)):
+        with pytest.raises(ValueError, match="too large for dtype float32"):
+            model.predict_proba(too_large)
+    with pytest.raises(ValueError, match="too large for dtype float32"):
+        make_classifier(dtype="float32").fit(np.asarray(X, dtype=float) * 1e300, y)
+    with pytest.raises(ValueError, match="too little for dtype float32"):
+        make_classifier(dtype="float32").fit(np.asarray(X, dtype=float) * 1e-60, y)
+
+
+@pytest.mark.parametrize("dtype", ["UInt8", "Int16", "Float32", "boolean"])
+def test_nullable_pandas_columns_compute_in_the_dtype_they_stand_for(
+    dtype, digits, make_classifier
+):
+    X, y = digits
+    frame = pd.DataFrame(np.asarray(X) > 7).astype("uint8")
+    model = make_classifier().fit(frame.astype(dtype), y)
+    assert model.network_.dtype == np.float32
+    plain = make_classifier().fit(frame, y)
+    assert model.network_.parameters.tobytes() == plain.network_.parameters.tobytes()

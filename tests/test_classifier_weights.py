@@ -265,3 +265,11 @@ def test_statistics_of_the_input_are_weighted(make_classifier):
     np.testing.assert_allclose(
         model._standardizer.deviation, repeated.std(axis=(0, 1, 2)), rtol=1e-12
     )
+
+
+def test_weights_whose_sum_would_overflow_are_only_a_common_factor(digits, make_classifier):
+    X, y = digits
+    weights = np.random.default_rng(0).integers(1, 4, len(y)).astype(float)
+    plain = make_classifier().fit(X, y, weights)
+    huge = make_classifier().fit(X, y, weights * 2.0**1020)
+    assert huge.network_.parameters.tobytes() == plain.network_.parameters.tobytes()

@@ -169,3 +169,9 @@ def test_one_class_alone_is_predicted_with_probability_1(label, X, make_classifi
     np.testing.assert_array_equal(model.predict_log_proba(X), np.zeros((N, 1)))
     assert model.decision_function(X).shape == (N,)
     assert model.loss_ == 0
+
+
+def test_numbers_in_an_object_array_can_be_scored(digits, make_classifier):
+    X, y = digits
+    model = make_classifier().fit(X, y.astype(object))
+    assert model.score(X, y.astype(object)) == model.score(X, y)

@@ -140,10 +140,12 @@ def test_each_call_shuffles_anew(digits, make_classifier):
     models = {}
     for shuffle in (True, False):
         # steps of zero length: what differs between epochs is the order of the sum
-        model = make_classifier(shuffle=shuffle, learning_rate=1e-300, batch_size=7, solver="sgd")
+        model = make_classifier(shuffle=shuffle, learning_rate=0.01, batch_size=7, solver=SGD(0))
+        model.partial_fit(X, y, classes=range(10))  # from here on losses of rows differ
+        model.set_params(learning_rate=1e-300)
         for _ in range(4):
-            model.partial_fit(X, y, classes=range(10))
-        models[shuffle] = set(model.loss_curve_)
+            model.partial_fit(X, y)
+        models[shuffle] = set(model.loss_curve_[1:])
     assert len(models[True]) > 1
     assert len(models[False]) == 1
 
@@ -256,3 +258,35 @@ def test_is_deterministic_with_a_random_state_instance(digits, make_classifier, 
             model.partial_fit(*digits, classes=range(10))
         models.append(model)
     assert_same_bits(*models, digits[0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"image_shape": (4, 16)},
+        {"image_shape": (4, 17)},
+        {"dtype": "float32"},
+        {"standardize": False},
+        {"filter_size": 2},
+    ],
+)
+def test_what_makes_up_the_network_may_not_change(change, digits, make_classifier):
+    X, y = digits
+    X = np.asarray(X, dtype=np.float64)
+    model = make_classifier().partial_fit(X, y, classes=range(10))
+    before = model.network_.parameters.tobytes()
+    with pytest.raises(ValueError, match=r"image_shape|dtype|standardize|layers"):
+        model.set_params(**change).partial_fit(X, y)
+    assert model.n_iter_ == 1
+    assert model.network_.parameters.tobytes() == before
+
+
+@pytest.mark.parametrize(
+    "change", [{"learning_rate": -1}, {"solver": "newton"}, {"batch_size": 0}, {"alpha": -1.0}]
+)
+def test_parameters_are_checked_at_every_call(change, digits, make_classifier):
+    X, y = digits
+    model = make_classifier().partial_fit(X, y, classes=range(10))
+    (name,) = change
+    with pytest.raises(ValueError, match=name):
+        model.set_params(**change).partial_fit(X, y)
