@@ -43,10 +43,10 @@ exercise = ScratchCNNClassifier(
     filter_size=6,
     padding="valid",
     pool_size=2,
-    learning_rate=5e-3,
+    learning_rate=2e-3,
     alpha=0.1,
     batch_size=32,
-    max_iter=16,
+    max_iter=20,
     random_state=0,
 )
 default = ScratchCNNClassifier(random_state=0)

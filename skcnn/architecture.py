@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import prod
-from numbers import Integral
 from typing import Any
 
 from skcnn.inputs import layer_shape, split_channels
@@ -24,6 +23,7 @@ from skcnn.layers import (
 )
 from skcnn.layers.base import Shape
 from skcnn.network import Network
+from skcnn.windows import is_integer
 
 ACTIVATIONS: dict[str, type[Activation]] = {"relu": ReLU, "tanh": Tanh, "logistic": Logistic}
 POOLINGS: dict[str, type[MaxPool] | type[AveragePool]] = {"max": MaxPool, "average": AveragePool}
@@ -40,7 +40,7 @@ class Architecture:
     padding: Any
     stride: Any
     hidden_layer_sizes: int | tuple[int, ...]
-    activation: str | Layer
+    activation: str | Activation
     dropout: float
     layers: Any
 
@@ -73,7 +73,7 @@ class Architecture:
         return (*body, *flatten, Dense(n_outputs, "zeros"))
 
     def _blocks(self, image_shape: Shape) -> list[Layer]:
-        n_filters = _as_tuple(self.n_filters)
+        n_filters = _counts(self.n_filters, "n_filters", "block")
         per_block = {
             name: _per_block(getattr(self, name), len(n_filters), name)
             for name in ("filter_size", "pool_size", "padding", "stride")
@@ -102,49 +102,63 @@ class Architecture:
         if pool.output_shape(convolved) == convolved:
             return [conv, activation]
         conv = conv.cropped(shape, pool.reach(convolved))
-        if isinstance(pool, MaxPool) and getattr(activation, "is_increasing", False):
+        if isinstance(pool, MaxPool) and activation.is_increasing:
             return [replace(conv, use_bias=False), pool, Bias(), activation]
         return [conv, activation, pool]
 
     def _dense(self, n_outputs: int) -> list[Layer]:
         dropout = [Dropout(self.dropout)] if self.dropout else []
         layers: list[Layer] = []
-        for n_units in _as_tuple(self.hidden_layer_sizes):
-            if not (isinstance(n_units, Integral) and int(n_units) >= 1):
-                raise ValueError(
-                    f"hidden_layer_sizes={self.hidden_layer_sizes!r} must hold integers of at "
-                    f"least 1, one for each dense layer."
-                )
-            layers += [*dropout, Dense(int(n_units), self._initializer), self._activation]
+        for n_units in _counts(self.hidden_layer_sizes, "hidden_layer_sizes", "dense layer"):
+            layers += [*dropout, Dense(n_units, self._initializer), self._activation]
         return [*layers, *dropout, Dense(n_outputs, "zeros")]
 
     @property
-    def _activation(self) -> Layer:
-        if isinstance(self.activation, Layer):
+    def _activation(self) -> Activation:
+        if isinstance(self.activation, Activation):
             return self.activation
-        return ACTIVATIONS[self.activation]()
+        if isinstance(self.activation, str) and self.activation in ACTIVATIONS:
+            return ACTIVATIONS[self.activation]()
+        raise ValueError(
+            f"activation={self.activation!r} must be one of {sorted(ACTIVATIONS)} or an instance "
+            f"of skcnn.layers.Activation, such as ReLU(). Other layers go into layers=."
+        )
 
     @property
     def _initializer(self) -> str:
         """How weights before the activation start."""
-        return getattr(self._activation, "initializer", "he_normal")
+        return self._activation.initializer
 
 
-def _as_tuple(value: Any) -> tuple[Any, ...]:
-    return tuple(value) if isinstance(value, tuple | list) else (value,)
+def _counts(value: Any, name: str, what: str) -> tuple[int, ...]:
+    """Return one integer for each block or layer, or raise a ValueError."""
+    counts = _plain(value if isinstance(value, tuple | list) else (value,))
+    if not all(is_integer(count) and count >= 1 for count in counts):
+        raise ValueError(
+            f"{name}={value!r} must be an integer of at least 1, or a tuple of them, one for each "
+            f"{what}."
+        )
+    return tuple(counts)
 
 
 def _per_block(value: Any, n_blocks: int, name: str) -> tuple[Any, ...]:
-    """Return one value for each block."""
+    """Return one value for each block, of tuples and ints."""
     if not isinstance(value, tuple | list):
-        return (value,) * n_blocks
+        return (_plain(value),) * n_blocks
     if len(value) != n_blocks:
         raise ValueError(
             f"{name}={value!r} has {len(value)} entries, but n_filters makes {n_blocks} block(s). "
             f"Give one value for all blocks or a tuple with one entry for each; what differs by "
             f"axis is nested, as in {name}=((3, 5),)."
         )
-    return tuple(tuple(entry) if isinstance(entry, list) else entry for entry in value)
+    return tuple(_plain(entry) for entry in value)
+
+
+def _plain(value: Any) -> Any:
+    """Return lists as tuples and NumPy's integers as ints, at any depth."""
+    if isinstance(value, tuple | list):
+        return tuple(_plain(entry) for entry in value)
+    return int(value) if is_integer(value) else value
 
 
 def summarize(network: Network) -> str:

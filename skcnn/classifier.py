@@ -33,7 +33,7 @@ from skcnn.inputs import (
     split_channels,
 )
 from skcnn.labels import check_labels, encode
-from skcnn.layers import Layer
+from skcnn.layers import Activation
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import OPTIMIZERS, Optimizer
@@ -75,7 +75,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         Step of the convolutions, in the form of `filter_size`.
     hidden_layer_sizes : int or tuple of int, default=()
         Number of units of each dense layer between the blocks and the output.
-    activation : {"relu", "tanh", "logistic"} or Layer, default="relu"
+    activation : {"relu", "tanh", "logistic"} or Activation, default="relu"
         Activation of convolutions and hidden dense layers.
     dropout : float, default=0.0
         Probability with which an input of a dense layer, the output layer included, is set to
@@ -131,7 +131,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         Layers and weights; ``network_.views()`` gives the weights of each layer by name.
     n_features_in_ : int
         Number of columns of flat X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, if X had names that are all strings.
     n_iter_ : int
         Number of epochs so far.
@@ -178,7 +178,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         ],
         "stride": [Interval(Integral, 1, None, closed="left"), tuple, list],
         "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), tuple, list],
-        "activation": [StrOptions(set(ACTIVATIONS)), Layer],
+        "activation": [StrOptions(set(ACTIVATIONS)), Activation],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "layers": [tuple, list, None],
         "image_shape": [tuple, list, Interval(Integral, 1, None, closed="left"), None],
@@ -210,7 +210,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         padding: Any = "same",
         stride: Any = 1,
         hidden_layer_sizes: Any = (),
-        activation: str | Layer = "relu",
+        activation: str | Activation = "relu",
         dropout: float = 0.0,
         layers: Any = None,
         *,

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import struct
+import warnings
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -137,14 +138,16 @@ def load_fashion_mnist(
     Raises
     ------
     ValueError
-        If `subset` is none of the three, or if a file or OpenML's copy is damaged.
+        If `subset` is none of the three, if `data_home` is empty, or if a file or OpenML's copy
+        is damaged.
     FileNotFoundError
         If `data_home` does not exist, or if the folder holds some IDX files but lacks a needed
         one.
     NotADirectoryError
         If `data_home` is not a folder.
     OSError
-        If the data are not on this machine and OpenML does not deliver them.
+        If a file or folder cannot be read, or if the data are not on this machine and OpenML
+        does not deliver them.
 
     References
     ----------
@@ -174,13 +177,20 @@ def load_fashion_mnist(
 
 def _idx_folder(data_home: Folder | None) -> Path | None:
     """Return the folder to read from; None if it has no IDX file at all."""
+    if data_home == "":  # which pathlib takes for the working directory
+        raise ValueError(f"data_home='' names no folder; leave it out, {_REMEDY}")
     folder = _SYSTEM_FOLDER if data_home is None else Path(data_home).expanduser()
-    if data_home is not None and not folder.exists():
-        raise FileNotFoundError(f"data_home={str(folder)!r} does not exist; create it, {_REMEDY}")
-    if data_home is not None and not folder.is_dir():
-        raise NotADirectoryError(f"data_home={str(folder)!r} is not a folder; {_REMEDY}")
     files = [file for pair in _PARTS.values() for file in pair]
-    return folder if any(_path_of(file, folder) for file in files) else None
+    try:
+        if data_home is not None and not folder.exists():
+            raise FileNotFoundError(
+                f"data_home={str(folder)!r} does not exist; create it, {_REMEDY}"
+            )
+        if data_home is not None and not folder.is_dir():
+            raise NotADirectoryError(f"data_home={str(folder)!r} is not a folder; {_REMEDY}")
+        return folder if any(_path_of(file, folder) for file in files) else None
+    except PermissionError as error:
+        raise _unreadable(folder, error) from error
 
 
 def _path_of(file: _IdxFile, folder: Path) -> Path | None:
@@ -206,6 +216,8 @@ def _read(path: Path, file: _IdxFile) -> Bytes:
         raise _unusable(path, "it is truncated: its compressed data end too early") from error
     except (gzip.BadGzipFile, zlib.error) as error:
         raise _unusable(path, f"it is damaged: {error}") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
     return _checked(file, content, path)
 
 
@@ -218,6 +230,13 @@ def _checked(file: _IdxFile, content: bytes, origin: Path | str) -> Bytes:
 
 def _unusable(origin: Path | str, problem: str) -> ValueError:
     return ValueError(f"{origin} cannot be used, because {problem}; delete it, {_REMEDY}")
+
+
+def _unreadable(path: Path, error: OSError) -> OSError:
+    return OSError(
+        f"{path} cannot be read ({type(error).__name__}: {error.strerror or error}); make it "
+        f"readable, {_REMEDY}"
+    )
 
 
 def _from_openml(data_home: Folder | None, needed: Sequence[_IdxFile]) -> dict[_IdxFile, Bytes]:
@@ -241,9 +260,12 @@ def _fetch(data_home: Folder | None) -> tuple[Bunch, Path]:
     from sklearn.datasets import fetch_openml, get_data_home  # here, because slow to import
 
     # The default parser needs pandas, and pandas 3.1 makes it fail on classes that are numbers.
-    options = {"version": 1, "as_frame": False, "parser": "liac-arff"}
+    options = {"version": 1, "as_frame": False, "parser": "liac-arff", "n_retries": 1}
     try:
-        fetched = fetch_openml("Fashion-MNIST", data_home=data_home, **options)
+        with warnings.catch_warnings():
+            for category in (UserWarning, RuntimeWarning):  # that it tries again
+                warnings.simplefilter("ignore", category)
+            fetched = fetch_openml("Fashion-MNIST", data_home=data_home, **options)
     except Exception as error:  # of many types: the network's, the cache's, the parser's
         raise OSError(
             f"Fashion-MNIST is not in {data_home or _SYSTEM_FOLDER} and could not be fetched from "

@@ -38,11 +38,11 @@ class Loss:
         gradient : ndarray of shape (n_outputs, n)
             In the dtype of `outputs`.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no value_and_gradient.")
 
     def predict(self, outputs: Array) -> Array:
         """Return predictions for outputs, of the same shape."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no predict.")
 
 
 class CrossEntropy(Loss):

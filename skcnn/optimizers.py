@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,12 @@ class Optimizer:
         learning_rate : float
             Step size.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `step`.")
+
+
+def _check_share(value: Any, name: str) -> None:
+    if not (isinstance(value, Real) and 0 <= float(value) < 1):
+        raise ValueError(f"{name}={value!r} must be a number of at least 0 and less than 1.")
 
 
 @dataclass(frozen=True)
@@ -66,8 +72,7 @@ class SGD(Optimizer):
     nesterov: bool = True
 
     def __post_init__(self) -> None:
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum={self.momentum!r} must be at least 0 and less than 1.")
+        _check_share(self.momentum, "momentum")
 
     def start(self, parameters: Array) -> State:
         """Start at rest."""
@@ -117,11 +122,9 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         for name in ("beta_1", "beta_2"):
-            if not 0 <= getattr(self, name) < 1:
-                value = getattr(self, name)
-                raise ValueError(f"{name}={value!r} must be at least 0 and less than 1.")
-        if not self.epsilon > 0:
-            raise ValueError(f"epsilon={self.epsilon!r} must be greater than 0.")
+            _check_share(getattr(self, name), name)
+        if not (isinstance(self.epsilon, Real) and self.epsilon > 0):
+            raise ValueError(f"epsilon={self.epsilon!r} must be a number greater than 0.")
 
     def start(self, parameters: Array) -> State:
         """Start with means of zero."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from skcnn.layers.base import Array, Shape
 from skcnn.losses import Loss
 from skcnn.network import Network
 from skcnn.optimizers import Optimizer
+from skcnn.windows import check_count, is_integer
 from skcnn.workspace import Workspace
 
 
@@ -21,10 +23,11 @@ def check_layer(
 ) -> None:
     """Check that a layer keeps the protocol and that its gradients are right.
 
-    Checked are: hyper-parameters that pickle and compare equal, shapes, gradients of parameters
-    and input against central differences in float64 (random parameters, input without ties),
-    gradients that are overwritten rather than added to, an input that is left alone, dirty
-    buffers, a shorter last batch, inference, and float32 that stays float32.
+    Checked are: a frozen dataclass whose hyper-parameters pickle and compare equal and that keeps
+    nothing else, shapes, gradients of parameters and input against central differences in
+    float64 (random parameters, input without ties), gradients that are overwritten rather than
+    added to, an input that is left alone, dirty buffers, a shorter last batch, inference that
+    draws nothing and takes each sample by itself, and float32 that stays float32.
 
     Parameters
     ----------
@@ -43,6 +46,8 @@ def check_layer(
     ------
     AssertionError
         Naming what does not hold.
+    ValueError
+        If an argument is not as described above.
 
     Examples
     --------
@@ -50,19 +55,62 @@ def check_layer(
     >>> from skcnn.testing import check_layer
     >>> check_layer(Conv(4, 3, stride=2), input_shape=(7, 2, 6))
     """
-    assert _survives_pickling(layer), f"{layer} does not survive pickling."
+    _check_arguments(layer, input_shape, n_samples)
+    _check_value(layer)
+    before = vars(layer).copy()
     trial = _Trial(layer, input_shape, n_samples, seed)
     y, dx, gradients = trial.run()
     _check_gradients(trial, dx, gradients, rtol)
     _check_buffers(trial, y, dx, gradients)
+    _check_inference(trial, y)
     _check_without_dx(trial, gradients)
     _check_float32(layer, input_shape, n_samples, seed)
+    stored = [
+        name
+        for name, value in vars(layer).items()
+        if name not in before or before[name] is not value
+    ]
+    assert not stored, (
+        f"{layer} stores {', '.join(stored)} on itself. A layer keeps nothing between calls: use "
+        f"the cache, the workspace or state_shapes."
+    )
+
+
+def _check_arguments(layer: Layer, input_shape: Shape, n_samples: int) -> None:
+    if not isinstance(layer, Layer):
+        raise ValueError(
+            f"layer={layer!r} is not a layer. Give an instance of a subclass of "
+            f"skcnn.layers.Layer, such as Conv(8, 3)."
+        )
+    if not (
+        isinstance(input_shape, tuple | list) and all(is_integer(n) and n >= 1 for n in input_shape)
+    ):
+        raise ValueError(
+            f"input_shape={input_shape!r} must be a tuple of integers of at least 1, without the "
+            f"batch axis."
+        )
+    check_count(n_samples, "n_samples", least=2)
+
+
+def _check_value(layer: Layer) -> None:
+    """Check that the layer is a value: fields, compared and pickled."""
+    kind = type(layer)
+    assert "__dataclass_fields__" in vars(kind), (
+        f"{kind.__name__} is not a dataclass, so layers with different hyper-parameters would be "
+        f"equal. Decorate the class with @dataclass(frozen=True)."
+    )
+    for field in fields(layer):
+        assert not isinstance(getattr(layer, field.name), np.ndarray), (
+            f"{kind.__name__} has an array as its field {field.name}. Fields are hyper-parameters: "
+            f"use a tuple, or parameter_shapes or state_shapes."
+        )
+    assert _survives_pickling(layer), f"{layer} does not survive pickling."
 
 
 def _survives_pickling(part: Any) -> bool:
     try:
         return bool(pickle.loads(pickle.dumps(part)) == part)
-    except (pickle.PicklingError, AttributeError, TypeError):
+    except (pickle.PicklingError, AttributeError, TypeError, ValueError):
         return False
 
 
@@ -74,6 +122,11 @@ class _Trial:
     ) -> None:
         rng = np.random.default_rng(seed)
         self.layer, self.seed = layer, seed
+        shape = layer.output_shape(tuple(input_shape))
+        right = isinstance(shape, tuple) and all(is_integer(n) and n >= 1 for n in shape)
+        assert right, (
+            f"{layer}: output_shape must return a tuple of integers of at least 1, not {shape!r}."
+        )
         self.network = Network((layer,), input_shape, dtype)
         self.network.initialize(rng)
         parameters = self.network.parameters
@@ -91,9 +144,15 @@ class _Trial:
     ) -> tuple[Array, Any]:
         """Run forward with the same random draws and the same state every time."""
         workspace = workspace or self.workspace
-        workspace.rng = np.random.default_rng(self.seed)
+        workspace.rng = np.random.default_rng(self.seed) if training else None
         self.network.state[:] = self.state
-        return self.layer.forward(self.network.views()[0], x, workspace, training=training)
+        result = self.layer.forward(self.network.views()[0], x, workspace, training=training)
+        pair = isinstance(result, tuple) and len(result) == 2
+        assert pair, f"{self.layer}: forward must return a pair: output and cache, even if None."
+        assert isinstance(result[0], np.ndarray), (
+            f"{self.layer}: forward returned {type(result[0]).__name__} as output, not an array."
+        )
+        return result
 
     def run(
         self, n: int | None = None, *, need_dx: bool = True, workspace: Workspace | None = None
@@ -115,6 +174,9 @@ class _Trial:
             cache,
             workspace,
             need_dx=need_dx,
+        )
+        assert dx is None or isinstance(dx, np.ndarray), (
+            f"{self.layer}: backward returned {type(dx).__name__}, not an array."
         )
         assert np.array_equal(x, before), f"{self.layer} changes its input."
         assert np.array_equal(self.network.parameters, parameters), (
@@ -164,13 +226,41 @@ def _check_buffers(trial: _Trial, y: Array, dx: Array | None, gradients: Array) 
         assert np.array_equal(part, reference), (
             f"{trial.layer}: a used workspace gives another result."
         )
+
+
+def _check_inference(trial: _Trial, y: Array) -> None:
+    """Prediction changes nothing, draws nothing and takes each sample by itself."""
     before = trial.x.copy()
-    inference, _ = trial.forward(trial.x, training=False, workspace=Workspace())
+    whole = _infer(trial, trial.x, Workspace())
     assert np.array_equal(trial.x, before), f"{trial.layer}: inference changes its input."
-    assert inference.shape == y.shape, f"{trial.layer}: inference gives another shape."
+    assert whole.shape == y.shape, f"{trial.layer}: inference gives another shape."
     assert np.array_equal(trial.network.state, trial.state), (
         f"{trial.layer}: inference changes the state."
     )
+    assert np.array_equal(whole, _infer(trial, trial.x, trial.workspace)), (
+        f"{trial.layer}: inference gives another result the second time. Draw in training only, "
+        f"and fill all of a buffer."
+    )
+    for number in range(trial.x.shape[-1]):
+        column = slice(number, number + 1)
+        alone = _infer(trial, np.ascontiguousarray(trial.x[..., column]), trial.workspace)
+        assert np.allclose(alone, whole[..., column], rtol=1e-9, atol=1e-12), (
+            f"{trial.layer}: at inference the output for a sample depends on the others in the "
+            f"batch. Use statistics of the batch in training only."
+        )
+
+
+def _infer(trial: _Trial, x: Array, workspace: Workspace) -> Array:
+    """Return a copy of the output, computed without a generator."""
+    try:
+        return trial.forward(x, training=False, workspace=workspace)[0].copy()
+    except AssertionError:
+        raise
+    except Exception as error:
+        raise AssertionError(
+            f"{trial.layer}: inference raises {type(error).__name__}: {error}. It gets no "
+            f"generator: draw in training only."
+        ) from error
 
 
 def _check_without_dx(trial: _Trial, gradients: Array) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -13,17 +13,29 @@ Array = npt.NDArray[Any]
 Padding = str | int | tuple[Any, ...]
 
 
-def per_axis(value: int | tuple[int, ...], rank: int, name: str, least: int = 1) -> tuple[int, ...]:
+def is_integer(value: Any) -> TypeGuard[int]:
+    """Say whether `value` is an integer, NumPy's included; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def check_count(value: Any, name: str, least: int = 1) -> int:
+    """Return `value` as an int, or raise a ValueError that names it."""
+    if is_integer(value) and value >= least:
+        return int(value)
+    raise ValueError(f"{name}={value!r} must be an integer of at least {least}.")
+
+
+def per_axis(value: int | tuple[int, ...], rank: int, name: str) -> tuple[int, ...]:
     """Return `value` as one integer per spatial axis, or raise a ValueError that names it."""
-    values = (value,) * rank if isinstance(value, Integral) else value
+    values = (value,) * rank if is_integer(value) else value
     if (
         not isinstance(values, tuple)
         or len(values) != rank
-        or not all(isinstance(v, Integral) and v >= least for v in values)
+        or not all(is_integer(v) and v >= 1 for v in values)
     ):
         raise ValueError(
-            f"{name}={value!r} must be an integer of at least {least}, or a tuple of {rank} of "
-            f"them, one for each spatial axis."
+            f"{name}={value!r} must be an integer of at least 1, or a tuple of {rank} of them, "
+            f"one for each spatial axis."
         )
     return tuple(int(v) for v in values)
 
@@ -166,9 +178,9 @@ def explicit_padding(padding: Padding, position: int, rank: int) -> tuple[int, i
     value: Any = padding
     if isinstance(padding, tuple):
         value = padding[position] if len(padding) == rank else None
-    if isinstance(value, Integral) and int(value) >= 0:
+    if is_integer(value) and value >= 0:
         return int(value), int(value)
-    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(v, Integral) for v in value):
+    if isinstance(value, tuple) and len(value) == 2 and all(is_integer(v) for v in value):
         return int(value[0]), int(value[1])
     raise ValueError(
         f"padding={padding!r} must be 'same', 'valid', an integer of at least 0, or a tuple of "

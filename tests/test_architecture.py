@@ -126,6 +126,33 @@ def test_lists_are_as_good_as_tuples():
     assert as_lists == as_tuples
 
 
+def test_lists_may_be_nested_at_any_depth():
+    assert build(padding=[[[1, 2], [0, 1]]]) == build(padding=(((1, 2), (0, 1)),))
+    assert build((16, 16), n_filters=(4, 6), padding=[[[1, 2], [0, 1]], 0]) == build(
+        (16, 16), n_filters=(4, 6), padding=(((1, 2), (0, 1)), 0)
+    )
+
+
+def test_numpy_integers_become_integers():
+    def parameters(kind):
+        return {
+            "n_filters": (kind(4),),
+            "filter_size": ((kind(3), kind(5)),),
+            "pool_size": kind(3),
+            "stride": (kind(2),),
+            "padding": (((kind(1), kind(2)), kind(0)),),
+            "hidden_layer_sizes": (kind(5),),
+        }
+
+    built, expected = build((32, 32), **parameters(np.int64)), build((32, 32), **parameters(int))
+    assert [repr(layer) for layer in built] == [repr(layer) for layer in expected]
+
+
+@pytest.mark.parametrize("layer", [Conv(np.int64(2)), MaxPool(np.int64(2)), Conv(2, np.int8(3))])
+def test_shapes_of_layers_with_numpy_integers_are_integers(layer):
+    assert {type(n) for n in layer.output_shape((8, 1, 8))} == {int}
+
+
 def test_a_rectangular_filter_is_nested():
     assert build(filter_size=((3, 5),))[0].filter_size == (3, 5)
 
@@ -186,8 +213,25 @@ def test_given_layers_are_completed():
             ["filter_size=(3, 3)", "shape (1, 1)", "fewer poolings"],
         ),
         ({"n_filters": 0}, ["n_filters=0"]),
-        ({"n_filters": (4, -1)}, ["n_filters=-1"]),
-        ({"hidden_layer_sizes": (5, 0)}, ["hidden_layer_sizes=(5, 0)", "at least 1"]),
+        ({"n_filters": (4, -1)}, ["n_filters=(4, -1)", "at least 1", "one for each block"]),
+        ({"n_filters": ((4,),)}, ["n_filters=((4,),)", "integer", "one for each block"]),
+        ({"n_filters": True}, ["n_filters=True", "integer", "one for each block"]),
+        ({"n_filters": (4, True)}, ["n_filters=(4, True)", "integer"]),
+        ({"filter_size": True}, ["filter_size=True", "integer"]),
+        ({"pool_size": ((2, True),)}, ["pool_size=(2, True)", "integer"]),
+        ({"stride": True}, ["stride=True", "integer"]),
+        ({"padding": True}, ["padding=True", "integer of at least 0"]),
+        ({"padding": (((True, 1), 0),)}, ["padding=((True, 1), 0)", "integer of at least 0"]),
+        (
+            {"hidden_layer_sizes": (5, 0)},
+            ["hidden_layer_sizes=(5, 0)", "at least 1", "one for each dense layer"],
+        ),
+        ({"hidden_layer_sizes": True}, ["hidden_layer_sizes=True", "integer"]),
+        ({"activation": MaxPool(2)}, ["activation=MaxPool(", "'relu'", "skcnn.layers.Activation"]),
+        ({"activation": Conv(2)}, ["activation=Conv(", "into layers="]),
+        ({"activation": Dropout(0.3)}, ["activation=Dropout(", "such as ReLU()"]),
+        ({"activation": "swish"}, ["activation='swish'", "'tanh'"]),
+        ({"activation": ReLU}, ["activation=<class", "an instance"]),
         ({"layers": [Conv(2), "relu"]}, ["layers[1]='relu' is not a layer", "Conv(8, 3)"]),
         ({"layers": [ReLU]}, ["layers[0]=", "Give instances"]),
         ({"layers": [Dense(4)]}, ["Dense(n_units=4)", "(8, 1, 8)", "Put Flatten() before it"]),

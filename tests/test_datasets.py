@@ -3,7 +3,9 @@ import hashlib
 import inspect
 import subprocess
 import sys
+import warnings
 from http.client import IncompleteRead
+from pathlib import Path
 from urllib.error import HTTPError, URLError
 
 import numpy as np
@@ -257,6 +259,55 @@ def test_data_home_is_a_file(tmp_path):
     assert "not a folder" in message
 
 
+@pytest.mark.parametrize("is_system", [False, True])
+def test_empty_data_home(folder, monkeypatch, is_system):
+    monkeypatch.chdir(folder)  # which an empty path would mean
+    if is_system:
+        monkeypatch.setattr(datasets, "_SYSTEM_FOLDER", folder)
+    message = message_of(ValueError, data_home="")
+    assert "data_home='' names no folder" in message
+    assert "dataset-fashion-mnist" in message
+
+
+# Unreadable files
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(5, "I/O")])
+def test_unreadable_file(folder, contents, monkeypatch, error, compressed):
+    def refuse(*args, **kwargs):
+        raise error
+
+    path = folder / f"{TRAIN_IMAGES}.gz"
+    if compressed:
+        monkeypatch.setattr(gzip, "open", refuse)
+    else:
+        path.unlink()
+        path = folder / TRAIN_IMAGES
+        path.write_bytes(contents[TRAIN_IMAGES])
+        monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(OSError, match="cannot be read") as info:
+        load_fashion_mnist(data_home=folder)
+    assert info.value.__cause__ is error
+    for part in (str(path), error.strerror, "readable", "dataset-fashion-mnist", "data_home="):
+        assert part in str(info.value)
+
+
+@pytest.mark.parametrize("method", ["exists", "is_file"])
+def test_unreadable_folder(folder, monkeypatch, method):
+    error = PermissionError(13, "Permission denied")
+
+    def refuse(self):
+        raise error
+
+    monkeypatch.setattr(Path, method, refuse)
+    with pytest.raises(OSError, match="cannot be read") as info:
+        load_fashion_mnist(data_home=folder)
+    assert info.value.__cause__ is error
+    for part in (str(folder), "Permission denied", "dataset-fashion-mnist", "data_home="):
+        assert part in str(info.value)
+
+
 # Damaged files
 
 
@@ -338,7 +389,8 @@ def test_fetches_from_openml(openml, arrays, subset):
     [(args, kwargs)] = openml.calls
     assert args == ("Fashion-MNIST",)
     # liac-arff works without pandas
-    assert kwargs == {"version": 1, "data_home": None, "as_frame": False, "parser": "liac-arff"}
+    options = {"version": 1, "as_frame": False, "parser": "liac-arff", "n_retries": 1}
+    assert kwargs == {"data_home": None, **options}
 
 
 def test_data_home_without_idx_files_is_the_cache(openml, arrays, tmp_path, folder, monkeypatch):
@@ -423,3 +475,17 @@ def test_openml_does_not_answer(monkeypatch, tmp_path, error, with_data_home):
         "data_home=",
     ):
         assert part in str(info.value)
+
+
+def test_retries_of_scikit_learn_do_not_warn(monkeypatch):
+    def fetch_openml(*args, **kwargs):
+        warnings.warn("Invalid cache, redownloading file", RuntimeWarning, stacklevel=1)
+        warnings.warn("A network error occurred. Retrying...", stacklevel=1)
+        raise URLError("no route to host")
+
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch_openml)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(OSError, match="no route to host"):
+            load_fashion_mnist()
+    assert not caught

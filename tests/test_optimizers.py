@@ -122,12 +122,15 @@ def test_decay_spares_biases():
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: SGD(1), "momentum=1 must be at least 0 and less than 1"),
+        (lambda: SGD(1), "momentum=1 must be a number of at least 0 and less than 1"),
         (lambda: SGD(-0.1), "momentum=-0.1"),
         (lambda: SGD(float("nan")), "momentum=nan"),
-        (lambda: Adam(beta_1=1.0), "beta_1=1.0 must be at least 0 and less than 1"),
+        (lambda: Adam(beta_1=1.0), "beta_1=1.0 must be a number of at least 0 and less than 1"),
         (lambda: Adam(beta_2=-1), "beta_2=-1"),
-        (lambda: Adam(epsilon=0), "epsilon=0 must be greater than 0"),
+        (lambda: Adam(epsilon=0), "epsilon=0 must be a number greater than 0"),
+        (lambda: SGD("fast"), "momentum='fast' must be a number"),
+        (lambda: Adam(beta_1=None), "beta_1=None must be a number"),
+        (lambda: Adam(epsilon="1"), "epsilon='1' must be a number"),
     ],
 )
 def test_bad_hyper_parameters_are_named(make, text):
@@ -143,5 +146,5 @@ def test_optimizers_are_values():
 
 def test_base_optimizer_asks_for_a_step():
     assert Optimizer().start(START) == {}
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotImplementedError, match="Optimizer must define `step`"):
         Optimizer().step({}, START, START, 0.1)

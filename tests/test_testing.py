@@ -31,17 +31,20 @@ class Scale(Layer):
         return np.multiply(dy, parameters["factor"], out=dy)
 
 
+@dataclass(frozen=True)
 class WrongInputGradient(Scale):
     def backward(self, *args, need_dx, **kwargs):
         dx = super().backward(*args, need_dx=need_dx, **kwargs)
         return None if dx is None else dx * 1.001
 
 
+@dataclass(frozen=True)
 class NoInputGradient(Scale):
     def backward(self, *args, need_dx, **kwargs):
         super().backward(*args, need_dx=need_dx, **kwargs)
 
 
+@dataclass(frozen=True)
 class WrongParameterGradient(Scale):
     def backward(self, parameters, gradients, *args, **kwargs):
         dx = super().backward(parameters, gradients, *args, **kwargs)
@@ -49,6 +52,7 @@ class WrongParameterGradient(Scale):
         return dx
 
 
+@dataclass(frozen=True)
 class MeanInsteadOfSum(Scale):
     def backward(self, parameters, gradients, *args, **kwargs):
         dx = super().backward(parameters, gradients, *args, **kwargs)
@@ -56,6 +60,7 @@ class MeanInsteadOfSum(Scale):
         return dx
 
 
+@dataclass(frozen=True)
 class AddsToGradients(Scale):
     def backward(self, parameters, gradients, *args, **kwargs):
         own = {"factor": np.zeros_like(gradients["factor"])}
@@ -64,12 +69,14 @@ class AddsToGradients(Scale):
         return dx
 
 
+@dataclass(frozen=True)
 class LeavesGradientsOut(Scale):
     def backward(self, parameters, gradients, *args, **kwargs):
         own = {"factor": np.zeros_like(gradients["factor"])}
         return super().backward(parameters, own, *args, **kwargs)
 
 
+@dataclass(frozen=True)
 class ChangesItsInput(Scale):
     def forward(self, parameters, x, workspace, *, training):
         before = x.copy()
@@ -77,6 +84,7 @@ class ChangesItsInput(Scale):
         return x, before
 
 
+@dataclass(frozen=True)
 class ChangesItsInputInInference(Scale):
     def forward(self, parameters, x, workspace, *, training):
         y, cache = super().forward(parameters, x, workspace, training=training)
@@ -85,6 +93,7 @@ class ChangesItsInputInInference(Scale):
         return y, cache
 
 
+@dataclass(frozen=True)
 class ChangesItsParameters(Scale):
     def forward(self, parameters, x, workspace, *, training):
         result = super().forward(parameters, x, workspace, training=training)
@@ -92,34 +101,40 @@ class ChangesItsParameters(Scale):
         return result
 
 
+@dataclass(frozen=True)
 class UpcastsItsOutput(Scale):
     def forward(self, parameters, x, workspace, *, training):
         return x * parameters["factor"].astype(np.float64), x
 
 
+@dataclass(frozen=True)
 class UpcastsItsInputGradient(Scale):
     def backward(self, *args, **kwargs):
         dx = super().backward(*args, **kwargs)
         return None if dx is None else dx * np.float64(1)
 
 
+@dataclass(frozen=True)
 class ReturnsAnotherShape(Scale):
     def output_shape(self, input_shape):
         return (*input_shape, 1)
 
 
+@dataclass(frozen=True)
 class ReturnsInputGradientOfAnotherShape(Scale):
     def backward(self, *args, **kwargs):
         dx = super().backward(*args, **kwargs)
         return None if dx is None else dx[None]
 
 
+@dataclass(frozen=True)
 class InferenceOfAnotherShape(Scale):
     def forward(self, parameters, x, workspace, *, training):
         y, cache = super().forward(parameters, x, workspace, training=training)
         return y if training else y[None], cache
 
 
+@dataclass(frozen=True)
 class KeepsStaleInputGradient(Scale):
     def backward(self, parameters, gradients, dy, cache, workspace, *, need_dx):
         super().backward(parameters, gradients, dy, cache, workspace, need_dx=False)
@@ -129,6 +144,7 @@ class KeepsStaleInputGradient(Scale):
         return dx if need_dx else None
 
 
+@dataclass(frozen=True)
 class KeepsTheLongerBatch(Scale):
     def forward(self, parameters, x, workspace, *, training):
         y, cache = super().forward(parameters, x, workspace, training=training)
@@ -136,6 +152,7 @@ class KeepsTheLongerBatch(Scale):
         return y, cache * (x.shape[-1] / largest)
 
 
+@dataclass(frozen=True)
 class DependsOnNeedDx(Scale):
     def backward(self, parameters, gradients, *args, need_dx, **kwargs):
         dx = super().backward(parameters, gradients, *args, need_dx=need_dx, **kwargs)
@@ -144,6 +161,7 @@ class DependsOnNeedDx(Scale):
         return dx
 
 
+@dataclass(frozen=True)
 class IgnoresNeedDx(Scale):
     def backward(self, *args, need_dx, **kwargs):
         return super().backward(*args, need_dx=True, **kwargs)
@@ -154,11 +172,111 @@ class Unpicklable(Scale):
     function: Any = lambda x: x
 
 
+@dataclass(frozen=True)
 class UnequalAfterPickling(Scale):
     def __eq__(self, other):
         return self is other
 
     __hash__ = object.__hash__
+
+
+class NotADataclass(Scale):
+    def __init__(self, factor):
+        object.__setattr__(self, "factor", factor)
+
+
+@dataclass(frozen=True)
+class KeepsAnArrayAsAField(Scale):
+    values: Any = None
+
+
+@dataclass(frozen=True)
+class KeepsArraysInAField(Scale):
+    values: Any = None
+
+
+@dataclass(frozen=True)
+class StoresItsInput(Scale):
+    def forward(self, parameters, x, workspace, *, training):
+        object.__setattr__(self, "x", x)
+        return super().forward(parameters, x, workspace, training=training)
+
+
+@dataclass(frozen=True)
+class ReplacesAField(Scale):
+    last: Any = None
+
+    def forward(self, parameters, x, workspace, *, training):
+        object.__setattr__(self, "last", x.shape)
+        return super().forward(parameters, x, workspace, training=training)
+
+
+@dataclass(frozen=True)
+class DropsInInference(Scale):
+    def forward(self, parameters, x, workspace, *, training):
+        x = x * (workspace.rng.random(x.shape) < 0.5)
+        return super().forward(parameters, x.copy(), workspace, training=training)
+
+    def backward(self, parameters, gradients, dy, cache, workspace, *, need_dx):
+        dx = super().backward(parameters, gradients, dy, cache, workspace, need_dx=need_dx)
+        return dx if dx is None else dx * (cache != 0)
+
+
+@dataclass(frozen=True)
+class DrawsFromItsOwnGenerator(Scale):
+    def forward(self, parameters, x, workspace, *, training):
+        y, cache = super().forward(parameters, x, workspace, training=training)
+        return y if training else y + np.random.default_rng().random(y.shape), cache
+
+
+@dataclass(frozen=True)
+class NormalisesByTheBatch(Scale):
+    def forward(self, parameters, x, workspace, *, training):
+        y, cache = super().forward(parameters, x, workspace, training=training)
+        return y if training else y - y.mean(axis=-1, keepdims=True), cache
+
+
+@dataclass(frozen=True)
+class AddsUpTheBatch(Scale):
+    def forward(self, parameters, x, workspace, *, training):
+        y, cache = super().forward(parameters, x, workspace, training=training)
+        return y if training else y.cumsum(axis=-1), cache
+
+
+@dataclass(frozen=True)
+class LeavesABufferOutInInference(Scale):
+    def forward(self, parameters, x, workspace, *, training):
+        if training:
+            return super().forward(parameters, x, workspace, training=training)
+        y = workspace.buffer("other", x.shape, x.dtype)
+        workspace.plan("cleared", lambda: y.fill(0) or True)
+        y += x
+        return y, None
+
+
+@dataclass(frozen=True)
+class ReturnsNoCache(Scale):
+    def forward(self, parameters, x, workspace, *, training):
+        return super().forward(parameters, x, workspace, training=training)[0]
+
+
+@dataclass(frozen=True)
+class ReturnsAListAsOutput(Scale):
+    def forward(self, parameters, x, workspace, *, training):
+        y, cache = super().forward(parameters, x, workspace, training=training)
+        return y.tolist(), cache
+
+
+@dataclass(frozen=True)
+class ReturnsAListAsInputGradient(Scale):
+    def backward(self, *args, **kwargs):
+        return super().backward(*args, **kwargs).tolist()
+
+
+@dataclass(frozen=True)
+class HasNoOutputShape(Scale):
+    def output_shape(self, input_shape):
+        return None
 
 
 @dataclass(frozen=True)
@@ -217,6 +335,20 @@ def test_right_layers_pass(layer, shape):
         (IgnoresNeedDx(), "backward returned dx although need_dx was false"),
         (Unpicklable(), "does not survive pickling"),
         (UnequalAfterPickling(), "does not survive pickling"),
+        (NotADataclass(2), r"is not a dataclass.*@dataclass\(frozen=True\)"),
+        (KeepsAnArrayAsAField(np.ones(3)), "has an array as its field values.*use a tuple"),
+        (KeepsArraysInAField((np.ones(3), 1)), "does not survive pickling"),
+        (StoresItsInput(), "stores x on itself.*use the cache"),
+        (ReplacesAField(), "stores last on itself"),
+        (DropsInInference(), "inference raises AttributeError.*draw in training only"),
+        (DrawsFromItsOwnGenerator(), "another result the second time"),
+        (NormalisesByTheBatch(), "output for a sample depends on the others"),
+        (AddsUpTheBatch(), "output for a sample depends on the others"),
+        (LeavesABufferOutInInference(), "another result the second time|depends on the others"),
+        (ReturnsNoCache(), "forward must return a pair"),
+        (ReturnsAListAsOutput(), "forward returned list as output, not an array"),
+        (ReturnsAListAsInputGradient(), "backward returned list, not an array"),
+        (HasNoOutputShape(), "output_shape must return a tuple of integers.*not None"),
         (RunningMean(faulty=True), "inference changes the state"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Layer) else "",
@@ -225,6 +357,23 @@ def test_check_layer_names_the_fault(layer, fault):
     with pytest.raises(AssertionError, match=fault) as caught:
         check_layer(layer, (2, 3))
     assert type(layer).__name__ in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((Scale, (2, 3)), "layer=<class .*Scale'> is not a layer. Give an instance"),
+        (("relu", (2, 3)), "layer='relu' is not a layer"),
+        ((Scale(), 3), "input_shape=3 must be a tuple of integers of at least 1"),
+        ((Scale(), (2, 0)), r"input_shape=\(2, 0\) must be"),
+        ((Scale(), (2, 3), 1), "n_samples=1 must be an integer of at least 2"),
+        ((Scale(), (2, 3), 2.5), "n_samples=2.5 must be an integer"),
+    ],
+)
+def test_check_layer_names_a_wrong_argument(arguments, words):
+    layer, input_shape, *n_samples = arguments
+    with pytest.raises(ValueError, match=words):
+        check_layer(layer, input_shape, **({"n_samples": n_samples[0]} if n_samples else {}))
 
 
 class Squares(Loss):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from skcnn.windows import Axis, Rows, per_axis, sliding_axes, stacked_rows
+from skcnn.windows import Axis, Rows, check_count, per_axis, sliding_axes, stacked_rows
 
 quick = settings(max_examples=50, deadline=None, derandomize=True)
 
@@ -119,7 +119,8 @@ def test_kernel_larger_than_the_padded_axis_says_so():
 
 @pytest.mark.parametrize(
     "padding",
-    ["", "SAME", -1, 1.5, None, [1, 1], (1,), (1, 2, 3), ((1, 2, 3), 0), (-1, 0), (1, "a")],
+    ["", "SAME", -1, 1.5, None, True, [1, 1], (1,), (1, 2, 3), ((1, 2, 3), 0), (-1, 0), (1, "a")]
+    + [(1, True), ((1, True), 0)],
 )
 def test_padding_that_is_not_understood_is_named(padding):
     with pytest.raises(ValueError, match=r"padding=.* must be 'same', 'valid'") as caught:
@@ -136,8 +137,23 @@ def test_per_axis_repeats_or_keeps(value, expected):
     assert all(type(part) is int for part in result)
 
 
-@pytest.mark.parametrize("value", [0, -1, 2.0, "2", None, (2,), (2, 0), (2, 2.0), [2, 2]])
+@pytest.mark.parametrize(
+    "value", [0, -1, 2.0, "2", None, True, (2,), (2, 0), (2, 2.0), (2, True), [2, 2]]
+)
 def test_per_axis_names_what_is_wrong(value):
     with pytest.raises(ValueError, match=r"must be an integer .* a tuple of 2") as caught:
         per_axis(value, 2, "pool_size")
     assert f"pool_size={value!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
+def test_a_count_is_an_integer(value):
+    assert check_count(value, "n_filters") == 3
+    assert type(check_count(value, "n_filters")) is int
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, "2", None, True, (2,), np.array(2), np.bool_(True)])
+def test_a_count_that_is_none_is_named(value):
+    with pytest.raises(ValueError, match=r"must be an integer of at least 1\.") as caught:
+        check_count(value, "n_filters")
+    assert f"n_filters={value!r}" in str(caught.value)

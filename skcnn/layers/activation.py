@@ -25,11 +25,11 @@ class Activation(Layer):
 
     def function(self, x: Array, out: Array, workspace: Workspace) -> None:
         """Write f(x) to `out`."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `function`.")
 
     def multiply_by_derivative(self, dy: Array, y: Array, workspace: Workspace) -> None:
         """Multiply dy in place by f'(x), a function of y = f(x)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `multiply_by_derivative`.")
 
     def forward(
         self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool

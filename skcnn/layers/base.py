@@ -83,7 +83,7 @@ class Layer:
         cache : object
             Whatever backward needs.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `forward`.")
 
     def backward(
         self,
@@ -117,7 +117,7 @@ class Layer:
         dx : ndarray of shape (*input_shape, n) or None
             None if `need_dx` is false.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define `backward`.")
 
 
 def spatial_shape(input_shape: Shape, layer: Layer) -> tuple[Shape, int]:

@@ -17,6 +17,7 @@ from skcnn.windows import (
     Axis,
     Padding,
     Rows,
+    check_count,
     explicit_padding,
     per_axis,
     sliding_axes,
@@ -65,10 +66,10 @@ class Conv(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (*leading, n_filters, last) with the number of windows along each axis."""
-        per_axis(self.n_filters, 1, "n_filters")
+        n_filters = check_count(self.n_filters, "n_filters")
         axes, _ = self._axes(input_shape)
         *leading, last = (axis.output for axis in axes)
-        return (*leading, self.n_filters, last)
+        return (*leading, n_filters, last)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Return the shapes of weights and bias."""

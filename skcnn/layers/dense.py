@@ -10,7 +10,7 @@ import numpy as np
 from skcnn.initializers import initialize_weights
 from skcnn.layers.base import Array, Layer, Parameters, Shape
 from skcnn.layers.bias import add_bias, bias_gradient
-from skcnn.windows import per_axis
+from skcnn.windows import check_count
 from skcnn.workspace import Workspace
 
 
@@ -35,13 +35,13 @@ class Dense(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (n_units,)."""
-        per_axis(self.n_units, 1, "n_units")
+        n_units = check_count(self.n_units, "n_units")
         if len(input_shape) != 1:
             raise ValueError(
                 f"{self} needs a list of features, got maps of shape {input_shape}. "
                 f"Put Flatten() before it."
             )
-        return (self.n_units,)
+        return (n_units,)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Return the shapes of weights and bias."""

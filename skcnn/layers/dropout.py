@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,8 @@ class Dropout(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
-        if not 0 <= self.rate < 1:
-            raise ValueError(f"rate={self.rate!r} must be at least 0 and less than 1.")
+        if not (isinstance(self.rate, Real) and 0 <= self.rate < 1):
+            raise ValueError(f"rate={self.rate!r} must be a number of at least 0 and less than 1.")
         return input_shape
 
     def forward(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from skcnn.layers import (
+    Activation,
     Bias,
     Conv,
     Dense,
@@ -196,9 +197,12 @@ def test_dropout_of_rate_zero_needs_no_generator():
         (Dense(3), (4, 2, 4), ["Dense(n_units=3)", "(4, 2, 4)", "Put Flatten() before"]),
         (Dense(0), (4,), ["n_units=0", "at least 1"]),
         (Dense(1.5), (4,), ["n_units=1.5", "integer"]),
+        (Dense(True), (4,), ["n_units=True must be an integer of at least 1."]),
         (Dropout(1), (4,), ["rate=1", "less than 1"]),
         (Dropout(-0.1), (4,), ["rate=-0.1", "at least 0"]),
         (Dropout(float("nan")), (4,), ["rate=nan"]),
+        (Dropout("a"), (4,), ["rate='a'", "number of at least 0 and less than 1"]),
+        (Dropout(None), (4,), ["rate=None", "number of at least 0 and less than 1"]),
     ],
     ids=str,
 )
@@ -240,7 +244,15 @@ def test_base_layer_asks_for_both_passes():
     assert Layer().output_shape((3,)) == (3,)
     assert Layer().parameter_shapes((3,)) == Layer().state_shapes((3,)) == {}
     assert Layer().narrowed((1, 3)) == Layer()
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotImplementedError, match="Layer must define `forward`"):
         Layer().forward({}, np.ones((3, 1)), Workspace(), training=False)
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotImplementedError, match="Layer must define `backward`"):
         Layer().backward({}, {}, np.ones((3, 1)), None, Workspace(), need_dx=True)
+
+
+def test_base_activation_asks_for_function_and_derivative():
+    x = np.ones((3, 1))
+    with pytest.raises(NotImplementedError, match="Activation must define `function`"):
+        Activation().forward({}, x, Workspace(), training=False)
+    with pytest.raises(NotImplementedError, match="Activation must define `multiply_by"):
+        Activation().backward({}, {}, x, x, Workspace(), need_dx=True)
