@@ -4,8 +4,8 @@ The exercise and the default network on Fashion-MNIST
 
 A published exercise trains one 6x6 filter, 2x2 max pooling and a softmax layer on the first 5,000
 images, one image at a time, and tests on the next 5,000. The same network, and then the default
-one, take seconds here. Their parameters were chosen on a validation part of the 5,000 training
-images; the test images are looked at once.
+one, are trained here in seconds and a minute. Their parameters were chosen by cross-validation
+within the 5,000 training images (``choose_defaults.py``).
 
 Prints a table and a classification report, and saves a confusion matrix. Set
 ``SKCNN_EXAMPLE_SIZE=small`` for a run on 500 images.
@@ -47,7 +47,7 @@ exercise = ScratchCNNClassifier(
     alpha=0.1,
     batch_size=32,
     max_iter=20,
-    random_state=0,
+    random_state=1,  # the better of two by cross-validation: a single filter depends on its start
 )
 default = ScratchCNNClassifier(random_state=0)
 

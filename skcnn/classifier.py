@@ -43,7 +43,9 @@ from skcnn.training import DivergenceError, Epoch, Patience, Progress, Schedule,
 
 Array = npt.NDArray[Any]
 
-AUTO_BATCH_SIZE = 32
+# batch_size="auto" makes about so many steps an epoch, within these sizes.
+AUTO_STEPS = 50
+AUTO_BATCH_SIZES = (8, 32)
 
 
 class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
@@ -58,7 +60,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
     n_filters : int or tuple of int, default=(16, 32)
         Number of filters of each block; the length of the tuple is the number of blocks. An
         integer makes one block, an empty tuple none.
-    filter_size : int or tuple, default=3
+    filter_size : int or tuple, default=5
         Extent of the filters: one integer, or a tuple with one entry for each block. What
         differs by axis is nested: ``((3, 5),)`` is one block of filters three high and five
         wide. On an input axis of length 1 filters have extent 1.
@@ -96,12 +98,16 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         How gradients move the weights. "sgd" has Nesterov momentum of 0.9, as in
         :class:`~sklearn.neural_network.MLPClassifier`; ``SGD(momentum=0)`` is plain.
     learning_rate : float, default=2e-3
-        Step size.
+        Step size, with "cosine" that of the first step.
+    learning_rate_schedule : {"constant", "cosine"}, default="cosine"
+        "cosine": in `fit` the learning rate falls to zero over `max_iter` epochs, along half a
+        cosine. `partial_fit` does not know how many epochs there will be: its rate is constant.
     alpha : float, default=0.0
         Decoupled weight decay: before each step weights shrink by the factor
         ``1 - learning_rate * alpha``. Biases do not.
     batch_size : int or "auto", default="auto"
-        Rows of a mini-batch. "auto" is 32; there are never more than there are rows.
+        Rows of a mini-batch, never more than there are. "auto": a fiftieth of the rows, but at
+        least 8 and at most 32; up to 32 rows are one mini-batch.
     max_iter : int, default=20
         Number of epochs.
     shuffle : bool, default=True
@@ -186,6 +192,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         "dtype": [StrOptions({"auto", "float32", "float64"}), type, np.dtype],
         "solver": [StrOptions(set(OPTIMIZERS)), Optimizer],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate_schedule": [StrOptions({"constant", "cosine"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -204,7 +211,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         n_filters: Any = (16, 32),
-        filter_size: Any = 3,
+        filter_size: Any = 5,
         pool_size: Any = 2,
         pooling: str = "max",
         padding: Any = "same",
@@ -219,6 +226,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         dtype: Any = "auto",
         solver: str | Optimizer = "adam",
         learning_rate: float = 2e-3,
+        learning_rate_schedule: str = "cosine",
         alpha: float = 0.0,
         batch_size: int | str = "auto",
         max_iter: int = 20,
@@ -244,6 +252,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         self.dtype = dtype
         self.solver = solver
         self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
         self.alpha = alpha
         self.batch_size = batch_size
         self.max_iter = max_iter
@@ -283,7 +292,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
             check_classification_targets(data.labels)
             self.classes_, targets = np.unique(data.labels, return_inverse=True)
             self._begin(data)
-            interrupt = self._train(data, targets, self.max_iter, self.tol)
+            cosine_epochs = self.max_iter if self.learning_rate_schedule == "cosine" else None
+            interrupt = self._train(data, targets, self.max_iter, self.tol, cosine_epochs)
             self._progress.optimizer_state = None  # a later partial_fit starts it afresh
         if interrupt is not None:
             raise interrupt
@@ -327,7 +337,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
                 self._begin(data)
             else:
                 self._continue()
-            interrupt = self._train(data, targets, n_epochs=1, tol=None)
+            interrupt = self._train(data, targets, n_epochs=1, tol=None, cosine_epochs=None)
             if interrupt is not None:
                 raise interrupt
         return self
@@ -520,14 +530,24 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         self._progress.use(self._optimizer())
 
     def _train(
-        self, data: _Data, targets: Array, n_epochs: int, tol: float | None
+        self,
+        data: _Data,
+        targets: Array,
+        n_epochs: int,
+        tol: float | None,
+        cosine_epochs: int | None,
     ) -> KeyboardInterrupt | None:
         """Train and record; return an interrupt that left finished epochs behind."""
         images = Images(
             data.X, self.image_shape_, self._standardizer, self.network_.dtype, data.rows
         )
-        batch_size = AUTO_BATCH_SIZE if isinstance(self.batch_size, str) else self.batch_size
-        schedule = Schedule(batch_size, self.learning_rate, self.alpha, self.shuffle)
+        schedule = Schedule(
+            self._batch_size(len(targets)),
+            self.learning_rate,
+            self.alpha,
+            self.shuffle,
+            cosine_epochs,
+        )
         samples = Samples(images, targets, data.weights)
         team = Team(thread_count(self.n_jobs))
         epochs = train(self.network_, CrossEntropy(), samples, schedule, self._progress, team)
@@ -575,6 +595,12 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
     def _architecture(self) -> Architecture:
         names = (part.name for part in fields(Architecture))
         return Architecture(**{name: getattr(self, name) for name in names})
+
+    def _batch_size(self, n: int) -> int:
+        if self.batch_size != "auto":
+            return int(self.batch_size)
+        least, most = AUTO_BATCH_SIZES
+        return most if n <= most else min(max(n // AUTO_STEPS, least), most)
 
     def _optimizer(self) -> Optimizer:
         if isinstance(self.solver, Optimizer):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
+from math import cos, pi
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -23,7 +25,7 @@ class Epoch(NamedTuple):
     """What one epoch of training came to.
 
     `loss` and `accuracy` are weighted means over the epoch's batches, each as it was before its
-    step; `seconds` is wall time.
+    step; `learning_rate` is that of the first step, `seconds` is wall time.
     """
 
     loss: float
@@ -91,12 +93,37 @@ class Patience:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How one epoch goes through the samples."""
+    """How an epoch goes through the samples, and how the learning rate falls.
+
+    Parameters
+    ----------
+    batch_size : int
+        Rows of a mini-batch.
+    learning_rate : float
+        Of the first step.
+    alpha : float, default=0.0
+        Weight decay.
+    shuffle : bool, default=True
+        Whether each epoch has another order.
+    cosine_epochs : int, default=None
+        After so many epochs the learning rate is zero, along half a cosine. None: it is constant.
+
+    References
+    ----------
+    Loshchilov, Hutter. SGDR: Stochastic Gradient Descent with Warm Restarts. ICLR 2017.
+    """
 
     batch_size: int
     learning_rate: float
     alpha: float = 0.0
     shuffle: bool = True
+    cosine_epochs: int | None = None
+
+    def rate(self, epochs: float) -> float:
+        """Return the learning rate after so many epochs, whole or not."""
+        if self.cosine_epochs is None:
+            return self.learning_rate
+        return self.learning_rate * (1 + cos(pi * min(epochs / self.cosine_epochs, 1))) / 2
 
 
 def train(
@@ -138,26 +165,24 @@ def train(
     if progress.optimizer_state is None:
         progress.optimizer_state = progress.optimizer.start(network.parameters)
     n = len(samples)
-    while True:
+    for epoch in count():
         start, total, correct = perf_counter(), 0.0, 0.0
         order = progress.shuffling.permutation(n) if schedule.shuffle else np.arange(n)
         for first in range(0, n, schedule.batch_size):
+            rate = schedule.rate(epoch + first / n)
             value, hits = step.run(order[first : first + schedule.batch_size])
             _check_finite(value)
             total, correct = total + value, correct + hits
             with quiet_overflow():
                 if schedule.alpha:
                     weights = network.parameters[network.decayed]
-                    decay(weights, schedule.learning_rate, schedule.alpha)
+                    decay(weights, rate, schedule.alpha)
                 progress.optimizer.step(
-                    progress.optimizer_state,
-                    network.parameters,
-                    step.gradient,
-                    schedule.learning_rate,
+                    progress.optimizer_state, network.parameters, step.gradient, rate
                 )
         _check_parameters(network.parameters)
         seconds = perf_counter() - start
-        yield Epoch(total / n, correct / n, schedule.learning_rate, seconds)
+        yield Epoch(total / n, correct / n, schedule.rate(epoch), seconds)
 
 
 def _check_finite(value: float) -> None:

@@ -35,8 +35,10 @@ def make_classifier():
     def make(**parameters):
         tiny = {
             "n_filters": 3,
+            "filter_size": 3,
             "solver": "adam",
             "learning_rate": 0.01,
+            "learning_rate_schedule": "constant",
             "batch_size": 32,
             "max_iter": 2,
             "random_state": 0,

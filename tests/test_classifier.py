@@ -487,3 +487,17 @@ def test_summary_lists_layers_shapes_and_parameter_counts(digits, make_classifie
     assert sum(int(number) for number in listed if number.isdigit()) == sum(counts)
     assert sum(counts) == model.network_.parameters.size
     assert all(line == line.rstrip() or len(line) == len(lines[0]) for line in lines)
+
+
+def test_with_cosine_the_rate_of_fit_falls_and_that_of_partial_fit_does_not(
+    digits, make_classifier
+):
+    X, y = digits
+    model = make_classifier(learning_rate_schedule="cosine", learning_rate=0.01, max_iter=4)
+    model.fit(X, y)
+    steps = 0.01 * (1 + np.cos(np.pi * np.arange(4) / 4)) / 2
+    assert [record["learning_rate"] for record in model.history_] == pytest.approx(steps)
+    model.partial_fit(X, y)
+    assert model.history_[-1]["learning_rate"] == 0.01
+    with pytest.raises(ValueError, match="learning_rate_schedule"):
+        make_classifier(learning_rate_schedule="step").fit(X, y)

@@ -293,7 +293,7 @@ def test_fit_of_8_bit_images_makes_no_copy_of_them(shape, zero_weights, many_ima
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_memory_of_predict_is_bounded(dtype, method, many_images, frugal):
     X, y = many_images
-    frugal.set_params(stride=1, n_filters=4).fit(X[:500], y[:500])
+    frugal.set_params(stride=1, n_filters=4, filter_size=3).fit(X[:500], y[:500])
     few, many = X[:500].astype(dtype), X[:4000].astype(dtype)
     predict = getattr(frugal, method)
     predict(few)  # imports and caches

@@ -199,3 +199,13 @@ def test_patience_compares_with_the_best_not_with_the_last():
     count = Patience(0.0, 2)
     assert [count.is_over(loss) for loss in (1.0, 3.0, 2.0)] == [False, False, True]
     assert count.best == 1.0
+
+
+def test_the_cosine_falls_from_the_learning_rate_to_zero_within_its_epochs():
+    schedule = Schedule(4, 0.5, cosine_epochs=8)
+    rates = [schedule.rate(epochs) for epochs in np.linspace(0, 10, 41)]
+    assert rates[0] == 0.5
+    assert rates[16] == pytest.approx(0.25)
+    np.testing.assert_allclose(rates[32:], 0, atol=1e-16)
+    assert rates == sorted(rates, reverse=True)
+    assert Schedule(4, 0.5).rate(100) == 0.5
