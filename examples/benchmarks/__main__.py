@@ -20,6 +20,7 @@ SECTIONS = {
     "footprint": "installed size and import time, against torch + skorch",
     "grid_search": "a grid search with two processes, against skorch",
     "scaling": "seconds and memory against the size of everything",
+    "big_data": "an epoch over 8-bit images in a mapped file, and its memory",
     "profile": "where the time of a step goes",
 }
 

@@ -22,6 +22,7 @@ class Settings:
     import_rounds: int = 15
     search_rounds: int = 3
     search_epochs: int = 3
+    big_data_images: int = 500_000
     scaling_images: tuple[int, ...] = (1000, 2000, 5000, 10000, 30000, 60000)
     scaling_sides: tuple[int, ...] = (8, 16, 32, 64, 128)
     scaling_filters: tuple[int, ...] = (4, 8, 16, 32, 64, 128)
@@ -42,6 +43,7 @@ SIZES = {
         import_rounds=2,
         search_rounds=1,
         search_epochs=1,
+        big_data_images=10_000,
         scaling_images=(1000, 2000),
         scaling_sides=(8, 16),
         scaling_filters=(4, 8),
