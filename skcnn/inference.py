@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 # A chunk has as many images as keep a core busy for so long, within these bounds.
 CHUNK_MULTIPLY_ADDS = 30_000_000
-CHUNK_IMAGES = (16, 128)
+CHUNK_IMAGES = (16, 64)
 
 
 def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:

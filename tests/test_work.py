@@ -16,7 +16,7 @@ from skcnn.parallel import Team
 from skcnn.step import GradientStep, RandomStreams, Samples
 
 LENET = {"n_filters": (16, 32), "filter_size": 5, "hidden_layer_sizes": 128}
-KERAS = {"n_filters": (32, 64), "padding": "valid"}
+KERAS = {"n_filters": (32, 64), "filter_size": 3, "padding": "valid"}
 peaks = []
 
 
