@@ -1,4 +1,4 @@
-"""Every scikit-learn name that is private or newer than the oldest supported release."""
+"""Every scikit-learn name that is private, in one place."""
 
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
