@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from skcnn.windows import Axis
+from skcnn.windows import Axis, Rows
 from skcnn.workspace import Workspace
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 Index = tuple[Any, ...]
+
+# Copying an element to the lowered array and adding it back takes as long as so many multiply-adds.
+COPY_COST = 23
 
 
 class _Tap(NamedTuple):
@@ -32,25 +35,21 @@ class _Tap(NamedTuple):
 class Lowering:
     """How x is laid out anew, so that the windows of a row are one matrix.
 
-    For images, lowered[h, j, c, ow] = x[h, c, ow * stride + j - before]: what tap j of a filter's
-    row reads. Rows of windows need no copy: neighbouring rows of the lowered array lie one behind
-    the other. The leading axis of a volume is lowered like the last.
+    Rows of windows need no copy: neighbouring rows of the lowered array lie one behind the other.
+    What is left are products with the weights: `lowered[p, ..., row, lines, columns]` and
+    `weights[p, kh, lines, F]` make `products[p, ..., row, F, columns]`, for every p.
 
     Parameters
     ----------
     axes : tuple of Axis
         The spatial axes; the one before the last is the height, which is not lowered.
-    channels : int
-        Channels of x.
+    channels, n_filters : int
+        Channels of input and output.
     """
 
     axes: tuple[Axis, ...]
     channels: int
-
-    @cached_property
-    def outer(self) -> tuple[Axis, ...]:
-        """The depth of volumes; empty for images and signals."""
-        return self.axes[:-2]
+    n_filters: int
 
     @cached_property
     def height(self) -> Axis:
@@ -61,6 +60,67 @@ class Lowering:
     def side(self) -> Axis:
         """The last axis."""
         return self.axes[-1]
+
+    @cached_property
+    def forward_rows(self) -> list[Rows]:
+        """Stacks of rows that give an output row."""
+        return self.height.forward_rows()
+
+    @cached_property
+    def backward_rows(self) -> list[tuple[int, list[Rows]]]:
+        """Stacks of output rows that an input row went into, for each phase of the stride."""
+        return self.height.backward_rows()
+
+    @cached_property
+    def cost(self) -> int:
+        """Multiply-adds of forward and backward for one image, about."""
+        raise NotImplementedError
+
+    def lower(self, x: Array, workspace: Workspace) -> Array:
+        """Return x lowered."""
+        raise NotImplementedError
+
+    def lowered_gradient(self, dy: Array, workspace: Workspace) -> Array:
+        """Return a buffer for the gradient for what :meth:`lower` returns."""
+        raise NotImplementedError
+
+    def add_back(self, d_lowered: Array, workspace: Workspace) -> Array:
+        """Return the gradient for x, a sum over the elements that :meth:`lower` made of each."""
+        raise NotImplementedError
+
+    def weights(self, weights: Array, workspace: Workspace) -> Array:
+        """Return weights of shape (*kernel, C, F) in the order of lowered rows."""
+        raise NotImplementedError
+
+    def weight_gradient(self, total: Array, gradient: Array, workspace: Workspace) -> None:
+        """Write to `gradient` what `total` means for the weights before :meth:`weights`."""
+        raise NotImplementedError
+
+    def products(self, x: Array, workspace: Workspace) -> Array:
+        """Return a buffer for the products."""
+        raise NotImplementedError
+
+    def collect(self, products: Array, workspace: Workspace) -> Array:
+        """Return the outputs from the products."""
+        raise NotImplementedError
+
+    def spread(self, dy: Array, workspace: Workspace) -> Array:
+        """Return the gradient for the products."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class DirectLowering(Lowering):
+    """One copy of x for every tap of the last axis, and none for those of the height.
+
+    For images, lowered[h, j, c, ow] = x[h, c, ow * stride + j - before]: what tap j of a filter's
+    row reads. The leading axis of a volume is lowered like the last.
+    """
+
+    @cached_property
+    def outer(self) -> tuple[Axis, ...]:
+        """The depth of volumes; empty for images and signals."""
+        return self.axes[:-2]
 
     @cached_property
     def outputs(self) -> Shape:
@@ -80,9 +140,16 @@ class Lowering:
             for axis in (*self.outer, self.side)
         )
 
+    @cached_property
+    def cost(self) -> int:
+        """Multiply-adds of forward and backward for one image, about, and what copies take."""
+        columns = prod(self.outputs) * self.side.output * self.lines
+        products = 3 * self.height.output * self.height.kernel * self.n_filters
+        return columns * (products + COPY_COST * self.height.length)
+
     def shape(self, n: int) -> Shape:
-        """Return the shape for n images, (*outer outputs, height, lines, OW * n)."""
-        return (*self.outputs, self.height.length, self.lines, self.side.output * n)
+        """Return the shape for n images, (1, *outer outputs, height, lines, OW * n)."""
+        return (1, *self.outputs, self.height.length, self.lines, self.side.output * n)
 
     def lower(self, x: Array, workspace: Workspace) -> Array:
         """Return x lowered, with zeros where taps read outside of it.
@@ -96,7 +163,7 @@ class Lowering:
 
         Returns
         -------
-        lowered : ndarray of shape (*outer outputs, height, lines, OW * n)
+        lowered : ndarray of shape (1, *outer outputs, height, lines, OW * n)
         """
         n = x.shape[-1]
         if self.is_plain:
@@ -110,30 +177,50 @@ class Lowering:
             np.copyto(target, x[source])
         return lowered
 
-    def add_back(self, lowered: Array, n: int, workspace: Workspace) -> Array:
-        """Add each element of `lowered` to the one that :meth:`lower` had read for it.
+    def lowered_gradient(self, dy: Array, workspace: Workspace) -> Array:
+        """Return a buffer in the shape of what :meth:`lower` returns."""
+        return workspace.buffer("d_lowered", self.shape(dy.shape[-1]), dy.dtype)
 
-        Parameters
-        ----------
-        lowered : ndarray of shape (*outer outputs, height, lines, OW * n)
-            From the workspace.
-        n : int
-            Number of images.
-        workspace : Workspace
-            Holds the result.
+    def add_back(self, d_lowered: Array, workspace: Workspace) -> Array:
+        """Add each element to the one of x that :meth:`lower` had read for it.
 
         Returns
         -------
         dx : ndarray of shape (*outer lengths, height, channels, last, n)
         """
+        n = d_lowered.shape[-1] // self.side.output
         if self.is_plain:
-            return lowered.reshape(self._split_input(n))
-        dx = workspace.buffer("dx", self._split_input(n), lowered.dtype)
+            return d_lowered.reshape(self._split_input(n))
+        dx = workspace.buffer("dx", self._split_input(n), d_lowered.dtype)
         dx.fill(0)
-        key = ("add", lowered.shape, dx.shape)
-        for target, source in workspace.plan(key, lambda: self._additions(lowered, dx, n)):
+        key = ("add", d_lowered.shape, dx.shape)
+        for target, source in workspace.plan(key, lambda: self._additions(d_lowered, dx, n)):
             target += source
         return dx
+
+    def weights(self, weights: Array, workspace: Workspace) -> Array:
+        """Return (*kernel, C, F) as (1, kh, lines, F)."""
+        return _height_first(weights).reshape(1, self.height.kernel, self.lines, self.n_filters)
+
+    def weight_gradient(self, total: Array, gradient: Array, workspace: Workspace) -> None:
+        """Write (1, kh, lines, F) to `gradient`, (*kernel, C, F)."""
+        gradient = _height_first(gradient)
+        np.copyto(gradient, total.reshape(gradient.shape))
+
+    def products(self, x: Array, workspace: Workspace) -> Array:
+        """Return the buffer of the outputs, as (1, *outer, OH, F, OW * n)."""
+        n = x.shape[-1]
+        y = workspace.buffer("y", self._split_output(n), x.dtype)
+        return y.reshape(1, *y.shape[:-2], -1)
+
+    def collect(self, products: Array, workspace: Workspace) -> Array:
+        """View the products as (*outer, OH, F, OW, n)."""
+        return products.reshape(self._split_output(products.shape[-1] // self.side.output))
+
+    def spread(self, dy: Array, workspace: Workspace) -> Array:
+        """View dy as (1, *outer, OH, F, OW * n)."""
+        dy = np.ascontiguousarray(dy).reshape(self._split_output(dy.shape[-1]))
+        return dy.reshape(1, *dy.shape[:-2], -1)
 
     def _copies(self, lowered: Array, n: int) -> list[tuple[Array, list[Array], Index]]:
         """Return views to fill, views to set to zero, and where x is read."""
@@ -152,6 +239,9 @@ class Lowering:
     def _split_input(self, n: int) -> Shape:
         outer = (axis.length for axis in self.outer)
         return (*outer, self.height.length, self.channels, self.side.length, n)
+
+    def _split_output(self, n: int) -> Shape:
+        return (*self.outputs, self.height.output, self.n_filters, self.side.output, n)
 
     def _split(self, n: int) -> Shape:
         """Return the lowered shape with every tap an axis of its own."""
@@ -184,3 +274,9 @@ def _outside(inside: Index, lengths: Shape) -> list[Index]:
         if part.stop is not None and part.stop < length:
             rest.append((*before, slice(part.stop, None)))
     return rest
+
+
+def _height_first(weights: Array) -> Array:
+    """View (*outer, kh, kw, C, F) as (kh, *outer, kw, C, F), the order of lowered rows."""
+    rank = weights.ndim - 2
+    return np.moveaxis(weights, rank - 2, 0) if rank > 1 else weights[None]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
 
 Array = npt.NDArray[Any]
 Padding = str | int | tuple[Any, ...]
@@ -193,7 +194,7 @@ def stacked_rows(array: Array, rows: Rows) -> Array:
 
     Parameters
     ----------
-    array : ndarray of shape (..., height, m, n), C-contiguous
+    array : ndarray of shape (..., height, m, n)
         Neighbouring rows of shape (m, n) lie one behind the other in memory.
     rows : Rows
         Which stacks: `first`, `first + step`, ... each of as many rows as `taps` counts.
@@ -205,10 +206,8 @@ def stacked_rows(array: Array, rows: Rows) -> Array:
     *lead, _, m, n = array.shape
     *lead_strides, row, line, item = array.strides
     count = len(range(rows.target.start, rows.target.stop, rows.target.step or 1))
-    return np.ndarray(
-        (*lead, count, (rows.taps.stop - rows.taps.start) * m, n),
-        array.dtype,
-        array,
-        offset=rows.first * row,
-        strides=(*lead_strides, rows.step * row, line, item),
-    )
+    shape = (*lead, count, (rows.taps.stop - rows.taps.start) * m, n)
+    strides = (*lead_strides, rows.step * row, line, item)
+    if array.flags.c_contiguous:  # several times as fast as as_strided
+        return np.ndarray(shape, array.dtype, array, rows.first * row, strides)
+    return as_strided(array[..., rows.first :, :, :], shape, strides, writeable=False)

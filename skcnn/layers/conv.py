@@ -5,25 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from skcnn.initializers import initialize_weights
 from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
 from skcnn.layers.bias import add_bias, bias_gradient
-from skcnn.lowering import Lowering
+from skcnn.lowering import DirectLowering, Lowering
 from skcnn.windows import (
     Axis,
     Padding,
-    Rows,
     check_count,
     explicit_padding,
     per_axis,
     sliding_axes,
     stacked_rows,
 )
+from skcnn.winograd import cheapest_lowering
 from skcnn.workspace import Workspace
+
+# Smaller batches make matrices too narrow for minimal filtering.
+LEAST_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -118,22 +121,15 @@ class Conv(Layer):
         self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
     ) -> tuple[Array, Any]:
         """Lower x, then multiply every stack of rows by the weights."""
-        geometry = _geometry(self, x.shape[:-1])
-        lowering = geometry.lowering
-        lowered = lowering.lower(x, workspace)  # (*outer, H, lines, OW * N)
-        y = workspace.buffer("y", (*geometry.output_shape, x.shape[-1]), x.dtype)
-        rows = y.reshape(*lowering.outputs, lowering.height.output, self.n_filters, -1)
-        weights = _height_first(parameters["weights"])  # (kh, ..., F)
-        for group in geometry.forward_rows:
-            target = rows[..., group.target, :, :]  # (*outer, rows, F, OW * N)
-            if group.taps.start == group.taps.stop:
-                target.fill(0)
-                continue
-            matrix = weights[group.taps].reshape(-1, self.n_filters).T
-            np.matmul(matrix, stacked_rows(lowered, group), out=target)
+        lowering = _lowering(self, x.shape[:-1], x.shape[-1] >= LEAST_BATCH)
+        lowered = lowering.lower(x, workspace)
+        weights = lowering.weights(parameters["weights"], workspace)
+        products = lowering.products(x, workspace)
+        _multiply(lowering, weights, lowered, products)
+        y = lowering.collect(products, workspace).reshape(*self.output_shape(x.shape[:-1]), -1)
         if self.use_bias:
             add_bias(y, parameters["bias"], out=y)
-        return y, (x.shape[:-1], lowered)
+        return y, (x.shape, lowering, lowered, weights)
 
     def backward(
         self,
@@ -146,20 +142,19 @@ class Conv(Layer):
         need_dx: bool,
     ) -> Array | None:
         """dw = lowered x times dy; dx = dy times w, whose lowered rows are added back to x's."""
-        input_shape, lowered = cache
-        geometry = _geometry(self, input_shape)
-        lowering = geometry.lowering
+        input_shape, lowering, lowered, weights = cache
         if self.use_bias:
             bias_gradient(dy, gradients["bias"])
-        dy = np.ascontiguousarray(dy)  # stacked rows need it
-        rows = dy.reshape(*lowering.outputs, lowering.height.output, self.n_filters, -1)
-        _weight_gradient(geometry, lowered, rows, gradients["weights"], workspace)
+        d_products = lowering.spread(dy, workspace)
+        total = workspace.buffer("total", weights.shape, dy.dtype)
+        _multiply_by_lowered(lowering, lowered, d_products, total, workspace)
+        lowering.weight_gradient(total, gradients["weights"], workspace)
         if not need_dx:
             return None
-        n = dy.shape[-1]
-        d_lowered = workspace.buffer("d_lowered", lowering.shape(n), dy.dtype)
-        _lowered_gradient(geometry, parameters["weights"], rows, d_lowered)
-        return lowering.add_back(d_lowered, n, workspace).reshape(*input_shape, n)
+        d_lowered = lowering.lowered_gradient(dy, workspace)
+        _multiply_by_weights(lowering, weights, d_products, d_lowered)
+        dx: Array = lowering.add_back(d_lowered, workspace).reshape(input_shape)
+        return dx
 
     def _axes(self, input_shape: Shape) -> tuple[tuple[Axis, ...], int]:
         lengths, channels = spatial_shape(input_shape, self)
@@ -169,60 +164,63 @@ class Conv(Layer):
         return sliding_axes(lengths, size, stride, self.padding), channels
 
 
-class _Geometry(NamedTuple):
-    """All that follows from a layer and the shape of its input."""
-
-    lowering: Lowering
-    output_shape: Shape
-    forward_rows: list[Rows]
-    backward_rows: list[tuple[int, list[Rows]]]
-
-
 @lru_cache(maxsize=1024)
-def _geometry(layer: Conv, input_shape: Shape) -> _Geometry:
-    lowering = Lowering(*layer._axes(input_shape))
-    return _Geometry(
-        lowering,
-        layer.output_shape(input_shape),
-        lowering.height.forward_rows(),
-        lowering.height.backward_rows(),
-    )
+def _lowering(layer: Conv, input_shape: Shape, many: bool) -> Lowering:
+    """Return how to lay out inputs of this shape; for single images copying is best."""
+    axes, channels = layer._axes(input_shape)
+    if many:
+        return cheapest_lowering(axes, channels, layer.n_filters)
+    return DirectLowering(axes, channels, layer.n_filters)
 
 
-def _height_first(weights: Array) -> Array:
-    """View (*outer, kh, kw, C, F) as (kh, *outer, kw, C, F), the order of lowered rows."""
-    rank = weights.ndim - 2
-    return np.moveaxis(weights, rank - 2, 0) if rank > 1 else weights[None]
+def _multiply(lowering: Lowering, weights: Array, lowered: Array, products: Array) -> None:
+    """products[row] = (F, taps * lines) @ (taps * lines, columns), for each stack of rows."""
+    for group in lowering.forward_rows:
+        target = products[..., group.target, :, :]  # (points, *outer, rows, F, columns)
+        if group.taps.start == group.taps.stop:
+            target.fill(0)
+            continue
+        matrix = _stacked(weights[:, group.taps], lowered.ndim)
+        np.matmul(matrix.swapaxes(-1, -2), stacked_rows(lowered, group), out=target)
 
 
-def _weight_gradient(
-    geometry: _Geometry, lowered: Array, rows: Array, gradient: Array, workspace: Workspace
+def _multiply_by_lowered(
+    lowering: Lowering, lowered: Array, d_products: Array, total: Array, workspace: Workspace
 ) -> None:
-    """dw[taps] = sum over rows of (taps * lines, OW * N) @ (OW * N, F)."""
-    gradient.fill(0)
-    total = _height_first(gradient)
-    for group in geometry.forward_rows:
+    """total[taps] = sum over rows of (taps * lines, columns) @ (columns, F)."""
+    total.fill(0)
+    for group in lowering.forward_rows:
         if group.taps.start == group.taps.stop:
             continue
-        windows, dy = stacked_rows(lowered, group), rows[..., group.target, :, :]
-        products = workspace.buffer("dw", (*windows.shape[:-1], rows.shape[-2]), rows.dtype)
-        np.matmul(windows, dy.swapaxes(-1, -2), out=products)
-        part = total[group.taps]
-        part += products.reshape(-1, *part.shape).sum(axis=0)
+        windows = stacked_rows(lowered, group)
+        columns = d_products[..., group.target, :, :].swapaxes(-1, -2)
+        shape = (*windows.shape[:-1], columns.shape[-1])
+        single = workspace.buffer("dw", shape, total.dtype)
+        np.matmul(windows, columns, out=single)
+        part = total[:, group.taps]
+        part += single.reshape(len(part), -1, *part.shape[1:]).sum(axis=1)
 
 
-def _lowered_gradient(geometry: _Geometry, weights: Array, rows: Array, d_lowered: Array) -> None:
-    """d_lowered[h] = (lines, taps * F) @ the rows of dy, (taps * F, OW * N), that h went into."""
-    filters, lines = weights.shape[-1], geometry.lowering.lines
-    for phase, groups in geometry.backward_rows:
-        # taps from the last to the first: (taps, lines, F) -> (lines, taps * F)
-        taps = _height_first(weights)[phase :: geometry.lowering.height.stride][::-1]
-        count = len(taps)
-        matrix = taps.reshape(count, lines, filters).swapaxes(0, 1).reshape(lines, count * filters)
+def _multiply_by_weights(
+    lowering: Lowering, weights: Array, d_products: Array, d_lowered: Array
+) -> None:
+    """d_lowered[h] = (lines, taps * F) @ the rows of the gradient that h went into."""
+    filters = weights.shape[-1]
+    for phase, groups in lowering.backward_rows:
+        # taps from the last to the first: (points, taps, lines, F) -> (points, lines, taps * F)
+        taps = weights[:, phase :: lowering.height.stride][:, ::-1].swapaxes(1, 2)
+        points, lines, count, _ = taps.shape
+        matrix = _stacked(taps.reshape(points, 1, lines, count * filters), d_lowered.ndim)
         for group in groups:
             target = d_lowered[..., group.target, :, :]
             if group.taps.start == group.taps.stop:
                 target.fill(0)
                 continue
-            columns = matrix[:, filters * group.taps.start : filters * group.taps.stop]
-            np.matmul(columns, stacked_rows(rows, group), out=target)
+            columns = matrix[..., filters * group.taps.start : filters * group.taps.stop]
+            np.matmul(columns, stacked_rows(d_products, group), out=target)
+
+
+def _stacked(weights: Array, ndim: int) -> Array:
+    """Return (points, taps, lines, m) as (points, 1, ..., taps * lines, m) of `ndim` axes."""
+    points, taps, lines, m = weights.shape
+    return weights.reshape(points, *(1,) * (ndim - 3), taps * lines, m)
