@@ -278,5 +278,6 @@ def _outside(inside: Index, lengths: Shape) -> list[Index]:
 
 def _height_first(weights: Array) -> Array:
     """View (*outer, kh, kw, C, F) as (kh, *outer, kw, C, F), the order of lowered rows."""
-    rank = weights.ndim - 2
-    return np.moveaxis(weights, rank - 2, 0) if rank > 1 else weights[None]
+    if weights.ndim == 3:  # signals have no height
+        return weights[None]
+    return np.moveaxis(weights, 1, 0) if weights.ndim == 5 else weights

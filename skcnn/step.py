@@ -17,9 +17,9 @@ from skcnn.workspace import Workspace
 
 Array = npt.NDArray[Any]
 
-# A shard has a quarter of a mini-batch's rows within these bounds, and at least so much work.
-SHARD_ROWS = (32, 64)
-SHARD_MULTIPLY_ADDS = 4_000_000
+# The most rows of a shard, and the least work.
+SHARD_ROWS = 64
+SHARD_MULTIPLY_ADDS = 3_000_000
 
 
 def quiet_overflow() -> np.errstate:
@@ -71,10 +71,9 @@ def split(rows: Array, multiply_adds: int) -> list[Array]:
     multiply_adds : int
         Work for one row.
     """
-    least, most = SHARD_ROWS
-    size = min(max(-(-len(rows) // 4), least), most)
-    size = max(size, SHARD_MULTIPLY_ADDS // max(multiply_adds, 1))
+    size = max(SHARD_ROWS, SHARD_MULTIPLY_ADDS // max(multiply_adds, 1))
     n_shards = -(-len(rows) // size)
+    n_shards += n_shards % 2 if n_shards > 1 else 0  # even, for two threads
     bounds = [len(rows) * number // n_shards for number in range(n_shards + 1)]
     return [rows[start:stop] for start, stop in pairwise(bounds)]
 

@@ -23,10 +23,14 @@ def add_bias(x: Array, bias: Array, out: Array) -> None:
 
 def bias_gradient(dy: Array, out: Array) -> None:
     """Write the sum of dy over everything but its channels to `out`."""
-    *leading, n = dy.shape if dy.ndim == 2 else (*dy.shape[:-2], dy.shape[-2] * dy.shape[-1])
-    # (..., C, W * N) @ (W * N,): a product with ones is a sum, and faster
-    sums = dy.reshape(*leading, n) @ np.ones(n, dy.dtype)
-    np.sum(sums.reshape(-1, sums.shape[-1]), axis=0, out=out)
+    # a product with ones is a sum, and faster
+    if dy.ndim == 2:
+        np.matmul(dy, np.ones(dy.shape[-1], dy.dtype), out=out)
+        return
+    *leading, channels, width, n = dy.shape
+    lines = dy.reshape(*leading, channels, width * n)
+    sums = np.matmul(lines, np.ones(width * n, dy.dtype))  # (*leading, C)
+    np.add.reduce(sums.reshape(-1, channels), axis=0, out=out)
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,8 @@ class Conv(Layer):
         weights = lowering.weights(parameters["weights"], workspace)
         products = lowering.products(x, workspace)
         _multiply(lowering, weights, lowered, products)
-        y = lowering.collect(products, workspace).reshape(*self.output_shape(x.shape[:-1]), -1)
+        y = lowering.collect(products, workspace)
+        y = y.reshape(y.shape[y.ndim - x.ndim :])  # signals have no height
         if self.use_bias:
             add_bias(y, parameters["bias"], out=y)
         return y, (x.shape, lowering, lowered, weights)
