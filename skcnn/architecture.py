@@ -26,6 +26,8 @@ from skcnn.network import Network
 from skcnn.windows import is_integer
 
 ACTIVATIONS: dict[str, type[Activation]] = {"relu": ReLU, "tanh": Tanh, "logistic": Logistic}
+# Fewer filters make pooling so cheap that interleaved columns do not pay.
+LEAST_INTERLEAVED = 4
 POOLINGS: dict[str, type[MaxPool] | type[AveragePool]] = {"max": MaxPool, "average": AveragePool}
 
 
@@ -103,7 +105,12 @@ class Architecture:
             return [conv, activation]
         conv = conv.cropped(shape, pool.reach(convolved))
         if isinstance(pool, MaxPool) and activation.is_increasing:
-            return [replace(conv, use_bias=False), pool, Bias(), activation]
+            conv = replace(conv, use_bias=False)
+            if conv.n_filters >= LEAST_INTERLEAVED:
+                columns = conv.output_shape(shape)[-1] // pool.output_shape(convolved)[-1]
+                conv = replace(conv, interleave=columns)
+                pool = replace(pool, interleaved=True)
+            return [conv, pool, Bias(), activation]
         return [conv, activation, pool]
 
     def _dense(self, n_outputs: int) -> list[Layer]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -45,11 +45,15 @@ class Lowering:
         The spatial axes; the one before the last is the height, which is not lowered.
     channels, n_filters : int
         Channels of input and output.
+    interleave : int, default=1
+        Output columns stand in so many groups: all whose number leaves the remainder 0 when
+        divided by it, then 1, and so on.
     """
 
     axes: tuple[Axis, ...]
     channels: int
     n_filters: int
+    interleave: int = 1
 
     @cached_property
     def height(self) -> Axis:
@@ -115,7 +119,30 @@ class DirectLowering(Lowering):
 
     For images, lowered[h, j, c, ow] = x[h, c, ow * stride + j - before]: what tap j of a filter's
     row reads. The leading axis of a volume is lowered like the last.
+
+    Parameters
+    ----------
+    axes : tuple of Axis
+        The spatial axes.
+    channels, n_filters : int
+        Channels of input and output.
+    interleave : int, default=1
+        Groups of output columns.
+    together : int, default=1
+        Output rows that one product computes: a divisor of their number. A taller window serves
+        all of them, with zeros among the weights; few filters fill a product that way.
     """
+
+    together: int = 1
+
+    @cached_property
+    def height(self) -> Axis:
+        """The axis whose rows are stacked, with windows for the rows computed together."""
+        axis = super().height
+        if self.together == 1:
+            return axis
+        kernel, stride = axis.kernel + self.together - 1, axis.stride * self.together
+        return replace(axis, kernel=kernel, stride=stride)
 
     @cached_property
     def outer(self) -> tuple[Axis, ...]:
@@ -137,7 +164,7 @@ class DirectLowering(Lowering):
         """Whether lowering would copy x as it is."""
         return all(
             (axis.kernel, axis.stride, axis.before, axis.after) == (1, 1, 0, 0)
-            for axis in (*self.outer, self.side)
+            for axis in (*self.outer, *self._groups)
         )
 
     @cached_property
@@ -199,19 +226,28 @@ class DirectLowering(Lowering):
         return dx
 
     def weights(self, weights: Array, workspace: Workspace) -> Array:
-        """Return (*kernel, C, F) as (1, kh, lines, F)."""
-        return _height_first(weights).reshape(1, self.height.kernel, self.lines, self.n_filters)
+        """Return (*kernel, C, F) as (1, kh, lines, F), for every row that is computed together."""
+        weights = _height_first(weights).reshape(-1, self.lines, self.n_filters)
+        if self.together == 1:
+            return weights[None]
+        banded = workspace.buffer("weights", self._banded, weights.dtype)
+        banded.fill(0)
+        for row in range(self.together):
+            banded[row : row + len(weights), :, row] = weights
+        return banded.reshape(1, len(banded), self.lines, -1)
 
     def weight_gradient(self, total: Array, gradient: Array, workspace: Workspace) -> None:
-        """Write (1, kh, lines, F) to `gradient`, (*kernel, C, F)."""
+        """Write to `gradient`, (*kernel, C, F), the sum over the rows computed together."""
         gradient = _height_first(gradient)
-        np.copyto(gradient, total.reshape(gradient.shape))
+        taps = len(gradient)
+        total = total.reshape(self._banded)
+        np.copyto(gradient, total[:taps, :, 0].reshape(gradient.shape))
+        for row in range(1, self.together):
+            gradient += total[row : row + taps, :, row].reshape(gradient.shape)
 
     def products(self, x: Array, workspace: Workspace) -> Array:
         """Return the buffer of the outputs, as (1, *outer, OH, F, OW * n)."""
-        n = x.shape[-1]
-        y = workspace.buffer("y", self._split_output(n), x.dtype)
-        return y.reshape(1, *y.shape[:-2], -1)
+        return self._rows(workspace.buffer("y", self._split_output(x.shape[-1]), x.dtype))
 
     def collect(self, products: Array, workspace: Workspace) -> Array:
         """View the products as (*outer, OH, F, OW, n)."""
@@ -219,8 +255,11 @@ class DirectLowering(Lowering):
 
     def spread(self, dy: Array, workspace: Workspace) -> Array:
         """View dy as (1, *outer, OH, F, OW * n)."""
-        dy = np.ascontiguousarray(dy).reshape(self._split_output(dy.shape[-1]))
-        return dy.reshape(1, *dy.shape[:-2], -1)
+        return self._rows(np.ascontiguousarray(dy))
+
+    def _rows(self, y: Array) -> Array:
+        filters, columns = self.together * self.n_filters, self.side.output * y.shape[-1]
+        return y.reshape(1, *self.outputs, self.height.output, filters, columns)
 
     def _copies(self, lowered: Array, n: int) -> list[tuple[Array, list[Array], Index]]:
         """Return views to fill, views to set to zero, and where x is read."""
@@ -241,26 +280,53 @@ class DirectLowering(Lowering):
         return (*outer, self.height.length, self.channels, self.side.length, n)
 
     def _split_output(self, n: int) -> Shape:
-        return (*self.outputs, self.height.output, self.n_filters, self.side.output, n)
+        height = self.height.output * self.together
+        return (*self.outputs, height, self.n_filters, self.side.output, n)
+
+    @cached_property
+    def _banded(self) -> Shape:
+        """Shape of weights for the rows computed together."""
+        return (self.height.kernel, self.lines, self.together, self.n_filters)
+
+    @cached_property
+    def _groups(self) -> list[Axis]:
+        """The last axis as each group of output columns sees it."""
+        side, groups = self.side, self.interleave
+        stride, outputs = side.stride * groups, side.output // groups
+        befores = (side.before - group * side.stride for group in range(groups))
+        return [
+            Axis(
+                side.length,
+                side.kernel,
+                stride,
+                before,
+                (outputs - 1) * stride + side.kernel - side.length - before,
+            )
+            for before in befores
+        ]
 
     def _split(self, n: int) -> Shape:
-        """Return the lowered shape with every tap an axis of its own."""
+        """Return the lowered shape with every tap, and every group of columns, an axis."""
         outer = (axis.kernel for axis in self.outer)
         lines = (*outer, self.side.kernel, self.channels)
-        return (*self.outputs, self.height.length, *lines, self.side.output, n)
+        columns = (self.interleave, self.side.output // self.interleave)
+        return (*self.outputs, self.height.length, *lines, *columns, n)
 
     @cached_property
     def _taps(self) -> list[_Tap]:
-        lowered = (*self.outer, self.side)
+        outer_taps = product(*(range(axis.kernel) for axis in self.outer))
+        lengths = (*self.outputs, self.height.length, self.channels)
         taps = []
-        for js in product(*(range(axis.kernel) for axis in lowered)):
-            *outer, side = (axis.tap(j) for axis, j in zip(lowered, js, strict=True))
+        for js, j, (group, side) in product(
+            outer_taps, range(self.side.kernel), enumerate(self._groups)
+        ):
+            outer = [axis.tap(j) for axis, j in zip(self.outer, js, strict=True)]
+            columns = side.tap(j)
             between = (slice(None), slice(None))  # height, channels
-            inside = (*(tap.target for tap in outer), *between, side.target)
-            source = (*(tap.source for tap in outer), *between, side.source)
-            lengths = (*self.outputs, self.height.length, self.channels, self.side.output)
-            part = (..., *js, slice(None), slice(None), slice(None))  # channels, OW, n
-            taps.append(_Tap(part, inside, _outside(inside, lengths), source))
+            inside = (*(tap.target for tap in outer), *between, columns.target)
+            source = (*(tap.source for tap in outer), *between, columns.source)
+            part = (..., *js, j, slice(None), group, slice(None), slice(None))  # C, OW, n
+            taps.append(_Tap(part, inside, _outside(inside, (*lengths, side.output)), source))
         return taps
 
 

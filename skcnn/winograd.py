@@ -10,14 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skcnn.lowering import DirectLowering, Lowering
-from skcnn.windows import Axis
+from skcnn.lowering import Lowering
 from skcnn.workspace import Workspace
 
 Array = npt.NDArray[Any]
-
-# A larger tile rounds more coarsely: it is taken if the work falls below this share.
-LEAST_GAIN = 0.85
 
 # Where polynomials are evaluated besides infinity, by the number of points with infinity: those
 # of the smallest rounding error among small fractions.
@@ -105,11 +101,13 @@ class WinogradLowering(Lowering):
         One or two spatial axes.
     channels, n_filters : int
         Channels of input and output.
-    tile : int
+    interleave : int, default=1
+        Groups of output columns.
+    tile : int, default=2
         Outputs of a tile.
     """
 
-    tile: int
+    tile: int = 2
 
     @cached_property
     def n_points(self) -> int:
@@ -226,16 +224,6 @@ class WinogradLowering(Lowering):
                 position = outputs.start + k - self.side.before
                 if 0 <= position < self.side.length:
                     to_points[:, number, position] = b[:, k]
-        return to_outputs.reshape(self.side.output, -1), g, to_points.reshape(-1, self.side.length)
-
-
-def cheapest_lowering(axes: tuple[Axis, ...], channels: int, n_filters: int) -> Lowering:
-    """Return what needs the least work; minimal filtering must save a sixth for every step."""
-    best: Lowering = DirectLowering(axes, channels, n_filters)
-    if len(axes) > 2 or axes[-1].stride > 1 or axes[-1].kernel < 2:
-        return best
-    for tile in range(2, max(POINTS) - axes[-1].kernel + 2):
-        other = WinogradLowering(axes, channels, n_filters, tile)
-        if other.cost < LEAST_GAIN * best.cost:
-            best = other
-    return best
+        columns = np.arange(self.side.output).reshape(-1, self.interleave).T.ravel()
+        rows = to_outputs[columns].reshape(self.side.output, -1)
+        return rows, g, to_points.reshape(-1, self.side.length)

@@ -33,11 +33,11 @@ class Layer:
     """
 
     def __str__(self) -> str:
-        """Return the constructor call, arguments of default value left out."""
+        """Return the constructor call without arguments of default value or `repr=False`."""
         arguments = (
             f"{f.name}={getattr(self, f.name)!r}"
             for f in fields(self)
-            if getattr(self, f.name) != f.default
+            if f.repr and getattr(self, f.name) != f.default
         )
         return f"{type(self).__name__}({', '.join(arguments)})"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -22,11 +22,13 @@ from skcnn.windows import (
     sliding_axes,
     stacked_rows,
 )
-from skcnn.winograd import cheapest_lowering
+from skcnn.winograd import POINTS, WinogradLowering
 from skcnn.workspace import Workspace
 
 # Smaller batches make matrices too narrow for minimal filtering.
 LEAST_BATCH = 8
+# A larger tile is taken if the work falls below this share.
+LEAST_GAIN = 0.93
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,10 @@ class Conv(Layer):
         Whether to add a bias.
     initializer : {"he_normal", "glorot_uniform", "zeros"}, default="he_normal"
         How the weights start. Biases start at zero.
+    interleave : int, default=1
+        Columns of the output stand in so many groups, column w in group w % interleave: what a
+        pooling of that size reads lies in long runs of memory. For a following
+        ``MaxPool(..., interleaved=True)``.
 
     Notes
     -----
@@ -66,12 +72,18 @@ class Conv(Layer):
     padding: Padding = "same"
     use_bias: bool = True
     initializer: str = "he_normal"
+    interleave: int = field(default=1, repr=False)  # a matter of layout
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (*leading, n_filters, last) with the number of windows along each axis."""
         n_filters = check_count(self.n_filters, "n_filters")
         axes, _ = self._axes(input_shape)
         *leading, last = (axis.output for axis in axes)
+        if last % check_count(self.interleave, "interleave"):
+            raise ValueError(
+                f"interleave={self.interleave} does not divide the {last} columns of the output. "
+                f"Use padding that crops, or interleave=1."
+            )
         return (*leading, n_filters, last)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
@@ -167,11 +179,29 @@ class Conv(Layer):
 
 @lru_cache(maxsize=1024)
 def _lowering(layer: Conv, input_shape: Shape, many: bool) -> Lowering:
-    """Return how to lay out inputs of this shape; for single images copying is best."""
+    """Return the way to lay out inputs of this shape that takes the least work.
+
+    Minimal filtering has larger rounding errors, and must save a fifteenth for every step to a
+    larger tile. For single images matrices are too narrow.
+    """
     axes, channels = layer._axes(input_shape)
-    if many:
-        return cheapest_lowering(axes, channels, layer.n_filters)
-    return DirectLowering(axes, channels, layer.n_filters)
+    numbers = (channels, layer.n_filters, layer.interleave)
+    best: Lowering = DirectLowering(axes, *numbers, _rows_together(axes, layer.n_filters))
+    if not many or len(axes) > 2 or axes[-1].stride > 1 or axes[-1].kernel < 2:
+        return best
+    for tile in range(2, max(POINTS) - axes[-1].kernel + 2):
+        other = WinogradLowering(axes, *numbers, tile)
+        if other.cost < LEAST_GAIN * best.cost:
+            best = other
+    return best
+
+
+def _rows_together(axes: tuple[Axis, ...], n_filters: int) -> int:
+    """Return how many output rows to compute together so that a product has about four lines."""
+    if len(axes) < 2 or axes[-2].stride > 1:
+        return 1
+    rows = (rows for rows in (4, 3, 2) if rows * n_filters <= 4)
+    return next((number for number in rows if axes[-2].output % number == 0), 1)
 
 
 def _multiply(lowering: Lowering, weights: Array, lowered: Array, products: Array) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
@@ -24,15 +24,26 @@ class Pool(Layer):
         Extent of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
         Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
+    interleaved : bool, default=False
+        Whether columns come as ``Conv(..., interleave=pool_size)`` leaves them.
     """
 
     pool_size: int | tuple[int, ...] = 2
     stride: int | tuple[int, ...] | None = None
+    interleaved: bool = field(default=False, repr=False)  # a matter of layout
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the number of whole windows along each axis; channels stay."""
-        *leading, last = (axis.output for _, axis in self._axes(input_shape))
-        return (*leading, input_shape[-2], last)
+        *leading, last = (axis for _, axis in self._axes(input_shape))
+        if self.interleaved and (last.stride, last.output * last.kernel) != (
+            last.kernel,
+            last.length,
+        ):
+            raise ValueError(
+                f"{self} needs windows that cover all {last.length} columns without overlap. "
+                f"Choose a pool_size that divides them, or interleaved=False."
+            )
+        return (*(axis.output for axis in leading), input_shape[-2], last.output)
 
     def reach(self, input_shape: Shape) -> Shape:
         """Return how many elements along each spatial axis lie in any window."""
@@ -83,11 +94,18 @@ class Step(NamedTuple):
 def _steps(layer: Pool, input_shape: Shape) -> tuple[Step, ...]:
     """Return the poolings by one axis each that make up the pooling."""
     steps, shape = [], input_shape
+    interleaved = len(input_shape) - 1 if layer.interleaved else None
     for position, axis in layer._axes(input_shape):
         pooled = (*shape[:position], axis.output, *shape[position + 1 :])
         if axis.kernel > 1 or axis.stride > 1:
             before = (slice(None),) * position
-            elements = tuple((*before, axis.tap(j).source) for j in range(axis.kernel))
+            sources = (
+                slice(j * axis.output, (j + 1) * axis.output)
+                if position == interleaved
+                else axis.tap(j).source
+                for j in range(axis.kernel)
+            )
+            elements = tuple((*before, source) for source in sources)
             steps.append(Step(position, axis, shape, pooled, elements))
         shape = pooled
     return tuple(steps)
@@ -106,6 +124,8 @@ class MaxPool(Pool):
         Extent of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
         Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
+    interleaved : bool, default=False
+        Whether columns come as ``Conv(..., interleave=pool_size)`` leaves them.
     """
 
     def forward(
@@ -184,6 +204,8 @@ class AveragePool(Pool):
         Extent of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
         Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
+    interleaved : bool, default=False
+        Whether columns come as ``Conv(..., interleave=pool_size)`` leaves them.
     """
 
     def forward(
