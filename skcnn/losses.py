@@ -40,6 +40,20 @@ class Loss:
         """
         raise NotImplementedError(f"{type(self).__name__} has no value_and_gradient.")
 
+    def hits(self, outputs: Array, targets: Array, weights: Array | None) -> float | None:
+        """Return the weight of the rows that are predicted right; None if none can be right.
+
+        Parameters
+        ----------
+        outputs : ndarray of shape (n_outputs, n)
+            What the network returned.
+        targets : ndarray of shape (n,)
+            What it should have returned.
+        weights : ndarray of shape (n,) or None
+            Weight of each row; None: 1.
+        """
+        return None
+
     def predict(self, outputs: Array) -> Array:
         """Return predictions for outputs, of the same shape."""
         raise NotImplementedError(f"{type(self).__name__} has no predict.")
@@ -68,6 +82,11 @@ class CrossEntropy(Loss):
         z *= weights
         losses *= weights
         return float(losses.sum(dtype=np.float64)), z
+
+    def hits(self, outputs: Array, targets: Array, weights: Array | None) -> float:
+        """Return the weight of the rows whose largest output is that of their class."""
+        hits = outputs.argmax(axis=0) == targets
+        return float(hits.sum() if weights is None else weights @ hits)
 
     def predict(self, outputs: Array) -> Array:
         """Softmax: exp(z) / sum of exp(z)."""
