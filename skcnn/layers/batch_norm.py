@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -43,6 +43,7 @@ class BatchNorm(Layer):
     Covariate Shift. ICML 2015.
     """
 
+    least_rows: ClassVar[int] = 2
     momentum: float = 0.9
     epsilon: float = 1e-5
 
