@@ -59,7 +59,16 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         Probability with which an input of a dense layer, the output layer included, is set to
         zero in training.
     layers : sequence of Layer, default=None
-        The body of the network, in place of all parameters above. The output layer is added.
+        The body of the network, in place of all parameters above and of `block_dropout` and
+        `batch_norm`. The output layer is added.
+    block_dropout : float, default=0.0
+        Probability with which a whole feature map is set to zero in training, after each block.
+    batch_norm : bool, default=False
+        Whether to normalise each channel after each convolution, and each feature after each
+        hidden dense layer, before the activation: in training over the mini-batch (more exactly
+        over its shards), in prediction by running statistics. Mini-batches then need at least
+        two rows; a last row on its own joins the mini-batch before it. Sample weights count in
+        the loss but not in these statistics.
     image_shape : tuple of int, default=None
         Shape of one row of X: ``(H, W)``, ``(H, W, C)``, ``(L,)`` for a signal, ``(1, L, C)``
         for a signal of C channels, ``(D, H, W, C)`` for a volume. None: the shape that X came
@@ -197,6 +206,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         dropout: float = 0.0,
         layers: Any = None,
         *,
+        block_dropout: float = 0.0,
+        batch_norm: bool = False,
         image_shape: Any = None,
         standardize: bool = True,
         dtype: Any = "auto",

@@ -35,6 +35,8 @@ class Parameters:
     activation: str | Activation
     dropout: float
     layers: Any
+    block_dropout: float
+    batch_norm: bool
     image_shape: Any
     standardize: bool
     dtype: Any
@@ -72,6 +74,8 @@ class Parameters:
         "activation": [StrOptions(set(ACTIVATIONS)), Activation],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "layers": [tuple, list, None],
+        "block_dropout": [Interval(Real, 0, 1, closed="left")],
+        "batch_norm": ["boolean"],
         "image_shape": [tuple, list, Interval(Integral, 1, None, closed="left"), None],
         "standardize": ["boolean"],
         "dtype": [StrOptions({"auto", "float32", "float64"}), type, np.dtype],
