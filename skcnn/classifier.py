@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from skcnn._sklearn_compat import StrOptions, _fit_context
+from skcnn._sklearn_compat import Interval, StrOptions, _fit_context
 from skcnn.class_weights import weight_of_each_class
 from skcnn.data import Data
 from skcnn.estimator import BaseCNN, can_continue
@@ -95,6 +96,13 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     alpha : float, default=0.0
         Decoupled weight decay: before each step weights shrink by the factor
         ``1 - learning_rate * alpha``. Biases do not.
+    label_smoothing : float, default=0.0
+        Share of each target's probability that is spread evenly over all classes.
+    augment : Augmentation, callable, or sequence of them, default=None
+        How the images of a mini-batch are changed in training, such as ``Shift(2)`` or
+        ``[Shift(0.1), HorizontalFlip()]`` of :mod:`skcnn.augmentation`. A function
+        ``augment(X, rng)`` gets and returns images of shape ``(n, *lengths, channels)``, as floats,
+        standardised if `standardize` says so. What moves in from outside is the training mean.
     max_grad_norm : float, default=None
         Gradients whose Euclidean norm, over all parameters, is larger are shrunk to it.
     batch_size : int or "auto", default="auto"
@@ -190,6 +198,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,
+        "label_smoothing": [Interval(Real, 0, 1, closed="both")],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -216,6 +225,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         learning_rate_schedule: str | Schedule | Callable[[int], float] = "cosine",
         alpha: float = 0.0,
         max_grad_norm: float | None = None,
+        label_smoothing: float = 0.0,
+        augment: Any = None,
         batch_size: int | str = "auto",
         max_iter: int = 20,
         shuffle: bool = True,
@@ -464,4 +475,4 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         return len(self.classes_)
 
     def _loss(self) -> Loss:
-        return CrossEntropy()
+        return CrossEntropy(self.label_smoothing)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any, NoReturn, Self
@@ -18,6 +19,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from skcnn._sklearn_compat import _check_sample_weight, takes_sample_weight
 from skcnn.architecture import summarize
+from skcnn.augmentation import check_augment
 from skcnn.data import Data
 from skcnn.fitting import Finished, Run, Snapshot
 from skcnn.inference import outputs_of
@@ -34,6 +36,7 @@ from skcnn.inputs import (
     split_channels,
 )
 from skcnn.losses import Loss
+from skcnn.mini_batches import mini_batches
 from skcnn.network import Network
 from skcnn.parallel import Team, thread_count, with_one_blas_thread
 from skcnn.parameters import Parameters
@@ -204,6 +207,7 @@ class BaseCNN(Parameters, BaseEstimator):
             followed=followed,
         )
         self._standardizer = None
+        self._fill: Array | None = None  # the training mean, where it is needed and not 0
         if self.standardize:
             _, channels = split_channels(self.image_shape_)
             weights = data.relative_weights
@@ -243,7 +247,8 @@ class BaseCNN(Parameters, BaseEstimator):
 
         n_epochs=None is one epoch of nobody knows how many.
         """
-        samples, loss = self._samples(data, "y"), self._loss()
+        samples, loss = self._augmented(self._samples(data, "y"), data), self._loss()
+        mini_batches(len(data), self._batch_size(len(data)), self.network_.least_rows)  # or raise
         validation = None if held_out is None else self._validation(held_out, loss)
         plan = Plan(
             self._batch_size(len(data)),
@@ -287,6 +292,18 @@ class BaseCNN(Parameters, BaseEstimator):
         network, standardizer = self.network_, self._standardizer
         images = Images(data.X, self.image_shape_, standardizer, network.dtype, data.rows)
         return Samples(images, self._encode(data, name), data.relative_weights)
+
+    def _augmented(self, samples: Samples, data: Data) -> Samples:
+        """Return samples whose mini-batches are augmented; what moves in is the training mean."""
+        if self.augment is None:
+            return samples
+        lengths, channels = split_channels(self.image_shape_)
+        check_augment(self.augment, lengths)
+        if self._standardizer is None and self._fill is None:
+            weights = data.relative_weights
+            self._fill = Standardizer.learn(data.X, data.rows, weights, channels).mean
+        fill = 0.0 if self._fill is None else self._fill
+        return replace(samples, augment=self.augment, fill=fill)
 
     def _validation(self, held_out: Data, loss: Loss) -> Validation:
         scoring = self.scoring

@@ -12,6 +12,7 @@ from sklearn.metrics import get_scorer_names
 
 from skcnn._sklearn_compat import Interval, StrOptions
 from skcnn.architecture import ACTIVATIONS, POOLINGS, Architecture
+from skcnn.augmentation import Augment, Augmentation
 from skcnn.layers import Activation
 from skcnn.optimizers import OPTIMIZERS, Optimizer
 from skcnn.schedules import SCHEDULES, Schedule, as_schedule
@@ -37,6 +38,7 @@ class Parameters:
     layers: Any
     block_dropout: float
     batch_norm: bool
+    augment: Augment
     image_shape: Any
     standardize: bool
     dtype: Any
@@ -76,6 +78,7 @@ class Parameters:
         "layers": [tuple, list, None],
         "block_dropout": [Interval(Real, 0, 1, closed="left")],
         "batch_norm": ["boolean"],
+        "augment": [Augmentation, callable, tuple, list, None],
         "image_shape": [tuple, list, Interval(Integral, 1, None, closed="left"), None],
         "standardize": ["boolean"],
         "dtype": [StrOptions({"auto", "float32", "float64"}), type, np.dtype],

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skcnn.augmentation import Augment, augment_batch
 from skcnn.inputs import Images
 from skcnn.losses import Loss
 from skcnn.network import Network
@@ -29,11 +30,16 @@ def quiet_overflow() -> np.errstate:
 
 @dataclass(frozen=True)
 class Samples:
-    """What is learned from: images, targets and the weight of each row (mean 1, or None)."""
+    """What is learned from: images, targets and the weight of each row (mean 1, or None).
+
+    Mini-batches of the images go through `augment`; `fill` is what moves in from outside.
+    """
 
     images: Images
     targets: Array
     weights: Array | None = None
+    augment: Augment = None
+    fill: Array | float = 0.0
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -120,6 +126,7 @@ class GradientStep:
         self._shards = [_Shard(network)]
         # scratch memory belongs to threads: a core works in the same cache shard after shard
         self._inputs = [Workspace() for _ in range(team.n_threads)]
+        self._augmenting = [Workspace() for _ in range(team.n_threads)]
         self._workspaces = [network.workspaces() for _ in range(team.n_threads)]
         self.gradient = self._shards[0].gradient
 
@@ -158,6 +165,7 @@ class GradientStep:
         weights = None if samples.weights is None else samples.weights[rows]
         with quiet_overflow():
             x = samples.images.batch(rows, inputs)
+            x = augment_batch(x, samples.augment, stream, self._augmenting[thread], samples.fill)
             outputs, caches = network.forward(x, workspaces, training=True, views=shard.views)
             hits = self._loss.hits(outputs, targets, weights)
             scale = 1 / n if weights is None else (weights / n).astype(outputs.dtype)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skcnn.losses import Loss
+from skcnn.mini_batches import mini_batches
 from skcnn.network import Network
 from skcnn.optimizers import Optimizer, State, clip, decay
 from skcnn.parallel import Team
@@ -216,12 +217,13 @@ def train(
     step = GradientStep(network, loss, samples, progress.drawing, team)
     progress.start(network.parameters)
     n = len(samples)
+    parts = mini_batches(n, plan.batch_size, network.least_rows)
     for epoch in count():
         start, total, hits, rates = perf_counter(), 0.0, [], []
         order = progress.shuffling.permutation(n) if plan.shuffle else np.arange(n)
-        for first in range(0, n, plan.batch_size):
-            rates.append(plan.learning_rate * progress.factor(plan.share(epoch + first / n)))
-            value, batch_hits = step.run(order[first : first + plan.batch_size])
+        for part in parts:
+            rates.append(plan.learning_rate * progress.factor(plan.share(epoch + part.start / n)))
+            value, batch_hits = step.run(order[part])
             _check_finite(value)
             total += value
             hits.append(batch_hits)

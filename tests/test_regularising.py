@@ -5,6 +5,8 @@ import pickle
 import numpy as np
 import pytest
 
+from skcnn.layers import BatchNorm
+
 NORMALISED = {"batch_norm": True, "hidden_layer_sizes": 6, "batch_size": 16}
 
 
@@ -91,3 +93,31 @@ def test_it_still_learns(make_classifier, digits, parameters):
 def test_bad_values_are_named(make_classifier, digits, parameters, words):
     with pytest.raises(ValueError, match=words):
         make_classifier(**parameters).fit(*digits)
+
+
+@pytest.mark.parametrize("n", [33, 65, 97])
+def test_with_batch_norm_a_last_row_on_its_own_joins_the_batch_before(make_classifier, digits, n):
+    X, y = digits
+    model = make_classifier(**NORMALISED | {"batch_size": 32}).fit(X[:n], y[:n])
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("layers", [None, "given"])
+def test_batch_norm_on_single_rows_is_an_error_before_any_work(make_classifier, digits, layers):
+    X, y = digits
+    parameters = {"batch_norm": True} if layers is None else {"layers": [BatchNorm()]}
+    with pytest.raises(ValueError, match=r"batch_size=1 is too small for batch normalisation"):
+        make_classifier(batch_size=1, **parameters).fit(X, y)
+    with pytest.raises(ValueError, match=r"n_samples=1 is too few for batch normalisation"):
+        make_classifier(**parameters).fit(X[:1], y[:1])
+
+
+def test_label_smoothing_keeps_probabilities_from_the_extremes(make_classifier, digits):
+    X, y = digits
+    largest = [
+        make_classifier(max_iter=30, label_smoothing=share).fit(X, y).predict_proba(X).max(axis=1)
+        for share in (0.0, 0.3)
+    ]
+    assert largest[0].mean() > 0.98
+    # the best that training can do is 1 - 0.3 + 0.3 / 10
+    assert largest[1].mean() == pytest.approx(0.73, abs=0.08)
