@@ -146,7 +146,8 @@ class BaseCNN(Parameters, BaseEstimator):
 
     def _followed(self, validated: bool) -> str:
         """Return the name of the score that a schedule is told."""
-        return f"validation {self.scoring}" if validated else "loss"
+        scoring = self.scoring if isinstance(self.scoring, str) else "by a function"
+        return f"validation {scoring}" if validated else "loss"
 
     def _check_data(
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool, suffix: str = ""
