@@ -250,6 +250,26 @@ def test_zero_weight_is_removal_with_a_split_too(digits, make_classifier, assert
     assert_same_bits(ones, make_classifier(early_stopping=True).fit(X, y), X)
 
 
+def test_a_split_parts_repeated_rows_otherwise_than_weighted_ones(digits, make_classifier):
+    """Why check_sample_weight_equivalence_on_dense_data cannot hold with early_stopping.
+
+    A repeated row may stand on both sides of the split, and there are more rows to draw from. With
+    rows of one's own to validate on, repetition is weight: test_integer_weight_is_repetition.
+    """
+    X, y = digits
+    times = np.random.default_rng(0).integers(1, 4, len(y))
+    held_out = []
+
+    def scorer(estimator, X, y, sample_weight=None):
+        held_out.append({row.tobytes() for row in X})
+        return 0.0
+
+    model = make_classifier(early_stopping=True, scoring=scorer, max_iter=1)
+    model.fit(X, y, times)
+    model.fit(X.repeat(times, axis=0), y.repeat(times))
+    assert held_out[0] != held_out[1]
+
+
 def test_singleton_classes_are_learned(digits, make_classifier):
     X, y = digits
     y = np.where(np.arange(300) == 7, 77, y)
