@@ -122,6 +122,13 @@ for name, value in {
     "solver": SGD,
     "learning_rate": 0,
     "alpha": -1,
+    "max_grad_norm": 0,
+    "learning_rate_schedule": "falling",
+    "early_stopping": "",  # partial_fit exists where it is false
+    "validation_fraction": 1.0,
+    "scoring": "good",
+    "class_weight": "even",
+    "warm_start": "yes",
     "batch_size": 0,
     "max_iter": 0,
     "shuffle": "no",

@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -11,7 +12,7 @@ from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import SGD, Adam
 from skcnn.parallel import Team
-from skcnn.schedules import Constant, Plateau
+from skcnn.schedules import Constant, Plateau, Schedule
 from skcnn.step import RandomStreams, Samples
 from skcnn.training import DivergenceError, Patience, Plan, Progress
 
@@ -153,6 +154,60 @@ def test_divergence_is_an_error_without_warnings(rate, dtype):
     epochs = train(network, CrossEntropy(), samples, Plan(2, rate), progress(SGD()))
     with pytest.raises(DivergenceError, match=r"no longer finite|overflow"):
         list(islice(epochs, 50))
+
+
+def test_long_gradients_are_shortened():
+    steps = {}
+    for limit in (None, 1e6, 1e-3):
+        network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
+        before = network.parameters.copy()
+        plan = Plan(N, 1.0, max_grad_norm=limit)
+        next(train(network, CrossEntropy(), data()[2], plan, progress(SGD(0))))
+        steps[limit] = network.parameters - before
+    assert np.array_equal(steps[None], steps[1e6])
+    norm = np.linalg.norm(steps[None])
+    assert norm > 1e-3
+    np.testing.assert_allclose(steps[1e-3], steps[None] * (1e-3 / norm), rtol=1e-9, atol=1e-15)
+
+
+def test_steps_are_counted_and_the_schedule_is_told_the_share():
+    @dataclass(frozen=True)
+    class Recorder(Schedule):
+        def factor(self, state, step, share):
+            state.setdefault("asked", []).append((step, share))
+            return 1.0
+
+    network, state = network_of(SOFTMAX_REGRESSION, (1, FEATURES)), progress(SGD(0))
+    state.schedule = Recorder()
+    for n_epochs in (2, None):
+        plan = Plan(6, 0.1, n_epochs=n_epochs)
+        list(islice(train(network, CrossEntropy(), data()[2], plan, state), 2))
+    shares = [0, 3 / 11, 0.5, 0.5 + 3 / 11]
+    expected = [*enumerate(shares), *((step, None) for step in range(4, 8))]
+    for got, wanted in zip(state.schedule_state["asked"], expected, strict=True):
+        assert got == pytest.approx(wanted)
+    assert state.steps == 8
+
+
+def test_a_loss_without_hits_has_no_accuracy():
+    class Silent(CrossEntropy):
+        def hits(self, outputs, targets, weights):
+            return None
+
+    network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
+    epoch = next(train(network, Silent(), data()[2], Plan(3, 0.1), progress(SGD(0))))
+    assert epoch.accuracy is None
+
+
+def test_a_copy_of_progress_goes_on_in_the_same_way():
+    state = progress(Adam())
+    state.start(np.zeros(3))
+    copy = state.copy()
+    assert state.shuffling.random() == copy.shuffling.random()
+    assert state.drawing[0].random() == copy.drawing[0].random()
+    copy.optimizer_state["mean"] += 1
+    assert not state.optimizer_state["mean"].any()
+    assert state.copy(with_optimizer_state=False).optimizer_state is None
 
 
 def test_parameters_that_overflow_in_the_last_step_are_noticed():
