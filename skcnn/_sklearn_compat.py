@@ -1,7 +1,30 @@
 """Every scikit-learn name that is private, in one place."""
 
+from collections.abc import Callable
+from inspect import Parameter, signature
+from typing import Any
+
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
-__all__ = ["Interval", "StrOptions", "_check_sample_weight", "_fit_context"]
+__all__ = [
+    "Interval",
+    "StrOptions",
+    "_check_sample_weight",
+    "_fit_context",
+    "takes_sample_weight",
+]
+
+
+def takes_sample_weight(scorer: Callable[..., Any]) -> bool:
+    """Return whether a scorer, of scikit-learn or a plain function, can be given weights."""
+    of_scikit_learn = getattr(scorer, "_accept_sample_weight", None)
+    if of_scikit_learn is not None:
+        return bool(of_scikit_learn())
+    try:
+        parameters = signature(scorer).parameters
+    except (TypeError, ValueError):
+        return False
+    takes_all = any(part.kind is Parameter.VAR_KEYWORD for part in parameters.values())
+    return takes_all or "sample_weight" in parameters

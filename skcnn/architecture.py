@@ -10,6 +10,7 @@ from skcnn.inputs import layer_shape, split_channels
 from skcnn.layers import (
     Activation,
     AveragePool,
+    BatchNorm,
     Bias,
     Conv,
     Dense,
@@ -19,6 +20,7 @@ from skcnn.layers import (
     Logistic,
     MaxPool,
     ReLU,
+    SpatialDropout,
     Tanh,
 )
 from skcnn.layers.base import Shape
@@ -45,6 +47,8 @@ class Architecture:
     activation: str | Activation
     dropout: float
     layers: Any
+    block_dropout: float = 0.0
+    batch_norm: bool = False
 
     def build(self, image_shape: Shape, n_outputs: int) -> tuple[Layer, ...]:
         """Return the layers for images of this shape, the output layer included.
@@ -87,37 +91,46 @@ class Architecture:
             size, pool_size, padding, stride = (values[number] for values in per_block.values())
             conv = Conv(filters, size, stride, padding, initializer=self._initializer)
             block = self._block(conv.narrowed(lengths), POOLINGS[self.pooling](pool_size), shape)
+            if self.block_dropout:
+                block.append(SpatialDropout(self.block_dropout))
             for layer in block:
                 shape = layer.output_shape(shape)
             layers += block
         return layers
 
     def _block(self, conv: Conv, pool: MaxPool | AveragePool, shape: Shape) -> list[Layer]:
-        """Return convolution, activation and pooling in the order that is fastest.
+        """Return convolution, normalisation, activation and pooling in the order that is fastest.
 
         The maximum of increasing functions is the function of the maximum, so bias and
-        activation may come after max pooling, where a quarter of the elements is left. What no
-        pooling window reaches is not computed.
+        activation may come after max pooling, where a quarter of the elements is left. Batch
+        normalisation may not: it falls where gamma is negative. What no pooling window reaches is
+        not computed.
         """
         convolved = conv.output_shape(shape)
         activation = self._activation
-        if pool.output_shape(convolved) == convolved:
-            return [conv, activation]
-        conv = conv.cropped(shape, pool.reach(convolved))
-        if isinstance(pool, MaxPool) and activation.is_increasing:
-            conv = replace(conv, use_bias=False)
-            if conv.n_filters >= LEAST_INTERLEAVED:
-                columns = conv.output_shape(shape)[-1] // pool.output_shape(convolved)[-1]
-                conv = replace(conv, interleave=columns)
-                pool = replace(pool, interleaved=True)
-            return [conv, pool, Bias(), activation]
-        return [conv, activation, pool]
+        pools = pool.output_shape(convolved) != convolved
+        if pools:
+            conv = conv.cropped(shape, pool.reach(convolved))
+        pools_early = pools and isinstance(pool, MaxPool) and activation.is_increasing
+        conv = replace(conv, use_bias=not (self.batch_norm or pools_early))
+        norm = [BatchNorm()] if self.batch_norm else []
+        if not pools_early:
+            return [conv, *norm, activation, *([pool] if pools else [])]
+        if conv.n_filters >= LEAST_INTERLEAVED:
+            columns = conv.output_shape(shape)[-1] // pool.output_shape(convolved)[-1]
+            conv, pool = replace(conv, interleave=columns), replace(pool, interleaved=True)
+        bias = [] if self.batch_norm else [Bias()]
+        return [conv, *norm, pool, *bias, activation]
 
     def _dense(self, n_outputs: int) -> list[Layer]:
         dropout = [Dropout(self.dropout)] if self.dropout else []
         layers: list[Layer] = []
         for n_units in _counts(self.hidden_layer_sizes, "hidden_layer_sizes", "dense layer"):
-            layers += [*dropout, Dense(n_units, self._initializer), self._activation]
+            if self.batch_norm:
+                linear = [Dense(n_units, self._initializer, use_bias=False), BatchNorm()]
+            else:
+                linear = [Dense(n_units, self._initializer)]
+            layers += [*dropout, *linear, self._activation]
         return [*layers, *dropout, Dense(n_outputs, "zeros")]
 
     @property

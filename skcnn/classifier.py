@@ -1,54 +1,31 @@
-"""ScratchCNNClassifier: the one file that faces scikit-learn's estimator API."""
+"""ScratchCNNClassifier: labels, classes and probabilities around BaseCNN."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from copy import deepcopy
-from dataclasses import dataclass, fields, replace
-from itertools import islice
-from numbers import Integral, Real
+from collections.abc import Callable
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from skcnn._sklearn_compat import Interval, StrOptions, _check_sample_weight, _fit_context
-from skcnn.architecture import ACTIVATIONS, POOLINGS, Architecture, summarize
-from skcnn.inference import outputs_of
-from skcnn.inputs import (
-    Images,
-    Standardizer,
-    check_range,
-    check_same_shape,
-    compute_dtype,
-    declared_dtype,
-    flatten_images,
-    layer_shape,
-    resolve_image_shape,
-    split_channels,
-)
+from skcnn._sklearn_compat import Interval, StrOptions, _fit_context
+from skcnn.class_weights import weight_of_each_class
+from skcnn.data import Data
+from skcnn.estimator import BaseCNN, can_continue
 from skcnn.labels import check_labels, encode
 from skcnn.layers import Activation
-from skcnn.losses import CrossEntropy
-from skcnn.network import Network
-from skcnn.optimizers import OPTIMIZERS, Optimizer
-from skcnn.parallel import Team, thread_count, with_one_blas_thread
-from skcnn.step import RandomStreams, Samples
-from skcnn.training import DivergenceError, Epoch, Patience, Progress, Schedule, train
+from skcnn.losses import CrossEntropy, Loss
+from skcnn.optimizers import Optimizer
+from skcnn.schedules import Schedule
 
 Array = npt.NDArray[Any]
 
-# batch_size="auto" makes about so many steps an epoch, within these sizes.
-AUTO_STEPS = 50
-AUTO_BATCH_SIZES = (8, 32)
 
-
-class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
+class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     """Convolutional network for the classification of images, signals and volumes.
 
     A stack of blocks (convolution, activation, pooling), then dense layers, then a softmax over
@@ -83,7 +60,16 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         Probability with which an input of a dense layer, the output layer included, is set to
         zero in training.
     layers : sequence of Layer, default=None
-        The body of the network, in place of all parameters above. The output layer is added.
+        The body of the network, in place of all parameters above and of `block_dropout` and
+        `batch_norm`. The output layer is added.
+    block_dropout : float, default=0.0
+        Probability with which a whole feature map is set to zero in training, after each block.
+    batch_norm : bool, default=False
+        Whether to normalise each channel after each convolution, and each feature after each
+        hidden dense layer, before the activation: in training over the mini-batch (more exactly
+        over its shards), in prediction by running statistics. Mini-batches then need at least
+        two rows; a last row on its own joins the mini-batch before it. Sample weights count in
+        the loss but not in these statistics.
     image_shape : tuple of int, default=None
         Shape of one row of X: ``(H, W)``, ``(H, W, C)``, ``(L,)`` for a signal, ``(1, L, C)``
         for a signal of C channels, ``(D, H, W, C)`` for a volume. None: the shape that X came
@@ -98,13 +84,27 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         How gradients move the weights. "sgd" has Nesterov momentum of 0.9, as in
         :class:`~sklearn.neural_network.MLPClassifier`; ``SGD(momentum=0)`` is plain.
     learning_rate : float, default=2e-3
-        Step size, with "cosine" that of the first step.
-    learning_rate_schedule : {"constant", "cosine"}, default="cosine"
+        Step size, which the schedule multiplies.
+    learning_rate_schedule : {"constant", "cosine", "one_cycle", "plateau"}, Schedule or callable, \
+            default="cosine"
         "cosine": in `fit` the learning rate falls to zero over `max_iter` epochs, along half a
-        cosine. `partial_fit` does not know how many epochs there will be: its rate is constant.
+        cosine; ``Cosine(warm_up=0.1)`` rises first. "one_cycle": up, and down to almost nothing.
+        "plateau": halved when the validation score, or without a validation set the training
+        loss, has not become better for three epochs. A callable takes the number of steps taken
+        so far and returns the factor. `partial_fit` does not know how many epochs there will be:
+        with "cosine" and "one_cycle" its rate is constant. See :mod:`skcnn.schedules`.
     alpha : float, default=0.0
         Decoupled weight decay: before each step weights shrink by the factor
         ``1 - learning_rate * alpha``. Biases do not.
+    label_smoothing : float, default=0.0
+        Share of each target's probability that is spread evenly over all classes.
+    augment : Augmentation, callable, or sequence of them, default=None
+        How the images of a mini-batch are changed in training, such as ``Shift(2)`` or
+        ``[Shift(0.1), HorizontalFlip()]`` of :mod:`skcnn.augmentation`. A function
+        ``augment(X, rng)`` gets and returns images of shape ``(n, *lengths, channels)``, as floats,
+        standardised if `standardize` says so. What moves in from outside is the training mean.
+    max_grad_norm : float, default=None
+        Gradients whose Euclidean norm, over all parameters, is larger are shrunk to it.
     batch_size : int or "auto", default="auto"
         Rows of a mini-batch, never more than there are. "auto": a fiftieth of the rows, but at
         least 8 and at most 32; up to 32 rows are one mini-batch.
@@ -114,9 +114,25 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         Whether each epoch goes through the rows in another random order.
     tol : float, default=None
         Stop when the training loss has not been below its best by more than `tol` for
-        `n_iter_no_change` epochs in a row. None: run all `max_iter` epochs.
+        `n_iter_no_change` epochs in a row. None: run all `max_iter` epochs. With `early_stopping`
+        the same for the validation score, and None is 0.
     n_iter_no_change : int, default=10
         See `tol`.
+    early_stopping : bool, default=False
+        Whether to stop by the validation score, and to keep the weights of the epoch where it
+        was best. Without, a validation set given to `fit` is only recorded.
+    validation_fraction : float, default=0.1
+        Share of the rows that `early_stopping` holds out where no validation set is given,
+        rounded up and stratified; a class of one row stays in training.
+    scoring : str or callable, default="loss"
+        The validation score, of which more is better: "loss" (the negative loss), "accuracy",
+        the name of another scikit-learn scorer, or ``scorer(estimator, X, y)``. Flat X is passed.
+    class_weight : dict or "balanced", default=None
+        What the weights of the rows of each class are multiplied with, in training and
+        validation. A class that the dict does not name counts 1. "balanced": inversely to the
+        sum of the class's sample weights; not in `partial_fit`.
+    warm_start : bool, default=False
+        Whether a further call of `fit` goes on from the last one, for `max_iter` more epochs.
     n_jobs : int, default=None
         Number of threads for training and prediction. None: 1 unless a joblib context says
         otherwise; -1: all cores. Results do not depend on it, to the last bit. In a worker
@@ -147,7 +163,15 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         Loss of each epoch.
     history_ : list of dict
         For each epoch `loss`, `accuracy` (on the training batches, each before its step),
-        `learning_rate` and `seconds`.
+        `learning_rate` (of the first step) and `seconds`, and with a validation set
+        `validation_loss` and `validation_score`.
+    validation_scores_ : list of float
+        Validation score of each epoch that had one. This and the following are there only if
+        there was a validation set.
+    best_validation_score_ : float
+        The best of the last call.
+    best_iter_ : int
+        Number of its epoch, counted from 1; with `early_stopping` the weights are those after it.
 
     See Also
     --------
@@ -155,9 +179,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    `fit` drops the optimizer's state, so that a saved model is about the size of its weights;
-    a later `partial_fit` starts it afresh. An interrupt (Ctrl-C) in `fit` is raised again and
-    leaves the model of the last finished epoch behind.
+    Without `warm_start`, `fit` drops the optimizer's state, so that a saved model is about the
+    size of its weights; a later `partial_fit` starts it afresh. An interrupt (Ctrl-C) in `fit` is
+    raised again and leaves the model of the last finished epoch behind, with `early_stopping`
+    that of the best.
 
     Examples
     --------
@@ -172,40 +197,9 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_filters": [Interval(Integral, 1, None, closed="left"), tuple, list],
-        "filter_size": [Interval(Integral, 1, None, closed="left"), tuple, list],
-        "pool_size": [Interval(Integral, 1, None, closed="left"), tuple, list],
-        "pooling": [StrOptions(set(POOLINGS))],
-        "padding": [
-            StrOptions({"same", "valid"}),
-            Interval(Integral, 0, None, closed="left"),
-            tuple,
-            list,
-        ],
-        "stride": [Interval(Integral, 1, None, closed="left"), tuple, list],
-        "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), tuple, list],
-        "activation": [StrOptions(set(ACTIVATIONS)), Activation],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "layers": [tuple, list, None],
-        "image_shape": [tuple, list, Interval(Integral, 1, None, closed="left"), None],
-        "standardize": ["boolean"],
-        "dtype": [StrOptions({"auto", "float32", "float64"}), type, np.dtype],
-        "solver": [StrOptions(set(OPTIMIZERS)), Optimizer],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "learning_rate_schedule": [StrOptions({"constant", "cosine"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "tol": [Interval(Real, 0, None, closed="left"), None],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(Integral, None, -1, closed="right"),
-            None,
-        ],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        **BaseCNN._parameter_constraints,
+        "label_smoothing": [Interval(Real, 0, 1, closed="both")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
     def __init__(
@@ -221,51 +215,46 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         dropout: float = 0.0,
         layers: Any = None,
         *,
+        block_dropout: float = 0.0,
+        batch_norm: bool = False,
         image_shape: Any = None,
         standardize: bool = True,
         dtype: Any = "auto",
         solver: str | Optimizer = "adam",
         learning_rate: float = 2e-3,
-        learning_rate_schedule: str = "cosine",
+        learning_rate_schedule: str | Schedule | Callable[[int], float] = "cosine",
         alpha: float = 0.0,
+        max_grad_norm: float | None = None,
+        label_smoothing: float = 0.0,
+        augment: Any = None,
         batch_size: int | str = "auto",
         max_iter: int = 20,
         shuffle: bool = True,
         tol: float | None = None,
         n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        scoring: Any = "loss",
+        class_weight: dict[Any, float] | str | None = None,
+        warm_start: bool = False,
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
-        self.n_filters = n_filters
-        self.filter_size = filter_size
-        self.pool_size = pool_size
-        self.pooling = pooling
-        self.padding = padding
-        self.stride = stride
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.dropout = dropout
-        self.layers = layers
-        self.image_shape = image_shape
-        self.standardize = standardize
-        self.dtype = dtype
-        self.solver = solver
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.tol = tol
-        self.n_iter_no_change = n_iter_no_change
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
+        self._store(locals())
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train a new network for `max_iter` epochs.
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train a new network for `max_iter` epochs, or with `warm_start` the one so far.
 
         Parameters
         ----------
@@ -275,6 +264,13 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
             Labels of any kind that can be sorted.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row. Rows of zero weight are left out.
+        X_val : array-like of shape (n_val, n_features) or (n_val, *image_shape), default=None
+            Validation set: nothing is learned from it. After each epoch its loss and score are
+            recorded; with `early_stopping` they decide when to stop.
+        y_val : array-like of shape (n_val,), default=None
+            Labels of the validation set, all of them among those of y.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights for the validation score and loss.
 
         Returns
         -------
@@ -284,27 +280,20 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If parameters or data do not fit together, or if training diverges. The estimator
+            If parameters or data do not fit together, or if training diverges; with `warm_start`
+            also if features, classes or the architecture are not those of before. The estimator
             is left as it was before the call.
         """
-        with _restored_on_error(self):
-            data = self._check_training_data(X, y, sample_weight, reset=True)
-            check_classification_targets(data.labels)
-            self.classes_, targets = np.unique(data.labels, return_inverse=True)
-            self._begin(data)
-            cosine_epochs = self.max_iter if self.learning_rate_schedule == "cosine" else None
-            interrupt = self._train(data, targets, self.max_iter, self.tol, cosine_epochs)
-            self._progress.optimizer_state = None  # a later partial_fit starts it afresh
-        if interrupt is not None:
-            raise interrupt
-        return self
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
+    @available_if(can_continue)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one epoch, going on from where the last call ended.
 
         What standardises the input is learned at the first call and kept from then on, and so
         are the working dtype and the architecture. The optimizer's state is kept between calls.
+        The method does not exist with `early_stopping`.
 
         Parameters
         ----------
@@ -326,21 +315,20 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         ------
         ValueError
             As in :meth:`fit`, and if `classes` is missing at first or changed later, if a label
-            is none of them, or if the architecture's parameters were changed in between.
+            is none of them, if the architecture's parameters were changed in between, or with
+            ``class_weight="balanced"``, since one call does not know the other rows.
         """
-        with _restored_on_error(self):
-            first = not hasattr(self, "classes_")
-            data = self._check_training_data(X, y, sample_weight, reset=first)
+
+        def take_note_of_y(data: Data) -> Data:
+            if isinstance(self.class_weight, str):
+                raise ValueError(
+                    f"class_weight={self.class_weight!r} is not known in partial_fit, which does "
+                    f"not see all rows. Pass a dict, or sample_weight."
+                )
             self._check_classes(classes)
-            targets = encode(data.labels, self.classes_)
-            if first:
-                self._begin(data)
-            else:
-                self._continue()
-            interrupt = self._train(data, targets, n_epochs=1, tol=None, cosine_epochs=None)
-            if interrupt is not None:
-                raise interrupt
-        return self
+            return self._class_weighted(data, self.classes_)
+
+        return self._partial_fit(X, y, sample_weight, take_note_of_y)
 
     def predict(self, X: Any) -> Array:
         """Return the most probable class of each image.
@@ -355,7 +343,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         y : ndarray of shape (n_samples,)
             In the dtype of the labels seen in fit.
         """
-        best = self._logits(X).argmax(axis=0)
+        best = self._outputs(X).argmax(axis=0)
         labels: Array = self.classes_[best]
         return labels
 
@@ -372,7 +360,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         p : ndarray of shape (n_samples, n_classes)
             In the working dtype, classes in the order of `classes_`.
         """
-        return np.ascontiguousarray(CrossEntropy().predict(self._logits(X)).T)
+        return np.ascontiguousarray(CrossEntropy().predict(self._outputs(X)).T)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithm of the probability of each class, always finite.
@@ -387,7 +375,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         log_p : ndarray of shape (n_samples, n_classes)
             In the working dtype, classes in the order of `classes_`.
         """
-        return np.ascontiguousarray(CrossEntropy().predict_log(self._logits(X)).T)
+        return np.ascontiguousarray(CrossEntropy().predict_log(self._outputs(X)).T)
 
     def decision_function(self, X: Any) -> Array:
         """Return the network's outputs before the softmax.
@@ -402,7 +390,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         scores : ndarray of shape (n_samples, n_classes), or (n_samples,) up to two classes
             For two classes the output of the second less that of the first.
         """
-        logits = self._logits(X)
+        logits = self._outputs(X)
         if len(self.classes_) <= 2:
             scores: Array = logits[-1] - logits[0]
             return scores
@@ -427,46 +415,22 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
         """
         return float(super().score(X, check_labels(y), sample_weight))
 
-    def summary(self) -> str:
-        """Return a table of the layers as built, their output shapes and parameter counts."""
-        check_is_fitted(self)
-        return summarize(self.network_)
+    def _check_y(self, y: Any, name: str) -> Array:
+        return check_labels(y, name)
 
-    def _check_training_data(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> _Data:
-        """Validate what fit and partial_fit are given; leave rows of zero weight out."""
-        if y is None:
+    def _take_note_of_y(self, data: Data, *, first: bool) -> Data:
+        check_classification_targets(data.y)
+        data = self._class_weighted(data, np.unique(data.y))
+        classes = np.unique(data.y)  # a class of zero weight is none
+        if first:
+            self.classes_ = classes
+        elif not np.array_equal(classes, self.classes_):
             raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None."
+                f"With warm_start=True y must have the classes of the first call, "
+                f"{self.classes_.tolist()}, but has {classes.tolist()}. Set warm_start=False, or "
+                f"fit a clone, to start again."
             )
-        X_dtype = declared_dtype(X)
-        X, X_shape = self._check_images(X, reset=reset)
-        labels = check_labels(y)
-        check_consistent_length(X, labels)
-        rows = weights = None
-        if sample_weight is not None:
-            weights = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            if not weights.any():
-                raise ValueError("sample_weight is zero for every row: nothing is left to learn.")
-            if not weights.all():
-                rows = np.flatnonzero(weights)
-                weights, labels = weights[rows], labels[rows]
-            # equal weights are no weights, to the last bit; a large sum must not overflow
-            equal = weights.min() == weights.max()
-            weights = weights / weights.max()
-            weights = None if equal else weights / weights.mean()
-        return _Data(X, X_shape, X_dtype or X.dtype, labels, rows, weights)
-
-    def _check_images(self, X: Any, *, reset: bool) -> tuple[Array, tuple[int, ...] | None]:
-        """Return X as a flat array, and the shape of one image if X came shaped."""
-        X, X_shape = flatten_images(X)
-        if not reset:
-            check_same_shape(X_shape, self.image_shape_)
-        X = validate_data(self, X, reset=reset)
-        if not reset:
-            check_range(X, self.network_.dtype)
-        return X, X_shape
+        return data
 
     def _check_classes(self, classes: Any) -> None:
         """Set classes_ at the first partial_fit; later compare."""
@@ -484,165 +448,31 @@ class ScratchCNNClassifier(ClassifierMixin, BaseEstimator):
                 f"{self.classes_.tolist()}. Leave classes out, or fit a clone."
             )
 
-    def _begin(self, data: _Data) -> None:
-        """Set everything that a fresh model starts from."""
-        self.image_shape_ = resolve_image_shape(self.image_shape, data.X_shape, data.X.shape[1])
-        layers = self._architecture().build(self.image_shape_, len(self.classes_))
-        dtype = compute_dtype(self.dtype, data.X_dtype)
-        if dtype not in (np.float32, np.float64):
-            raise ValueError(f"dtype={self.dtype!r} must be 'auto', float32 or float64.")
-        check_range(data.X, dtype)
-        self.network_ = Network(layers, layer_shape(self.image_shape_), dtype)
-        seed = check_random_state(self.random_state).randint(2**31 - 1, size=4)
-        initial, shuffling, drawing = np.random.SeedSequence(seed).spawn(3)
-        self.network_.initialize(np.random.default_rng(initial))
-        self._progress = Progress(
-            self._optimizer(), np.random.default_rng(shuffling), RandomStreams(drawing)
-        )
-        self._standardizer = None
-        if self.standardize:
-            _, channels = split_channels(self.image_shape_)
-            self._standardizer = Standardizer.learn(data.X, data.rows, data.weights, channels)
-        self.history_: list[dict[str, float]] = []
+    def _class_weighted(self, data: Data, classes: Array) -> Data:
+        """Multiply the weights by those of the classes, and remember these."""
+        targets = encode(data.y, classes)
+        self._class_weights: tuple[Array, Array] | None = None
+        if self.class_weight is None:
+            return data
+        weights = weight_of_each_class(self.class_weight, classes, targets, data.weights)
+        self._class_weights = classes, weights
+        return data.weighted_by(weights[targets], "sample_weight times class_weight")
 
-    def _continue(self) -> None:
-        """Copy what training changes, so that a failure leaves the model as it was."""
-        self._validate_params()  # scikit-learn does not, once fitted
-        layers = self._architecture().build(self.image_shape_, len(self.classes_))
-        dtype = compute_dtype(self.dtype, self.network_.dtype)
-        kept = {
-            "the layers": layers == self.network_.layers,
-            "image_shape": self.image_shape in (None, self.image_shape_)
-            or self.image_shape_
-            == resolve_image_shape(self.image_shape, None, self.n_features_in_),
-            "dtype": dtype == self.network_.dtype,
-            "standardize": self.standardize == (self._standardizer is not None),
-        }
-        if not all(kept.values()):
-            changed = [name for name, same in kept.items() if not same]
-            raise ValueError(
-                f"What makes up the network was changed after the first fit: {changed}. It has "
-                f"image_shape={self.image_shape_}, dtype={self.network_.dtype} and the layers "
-                f"{[str(layer) for layer in self.network_.layers]}. Set the parameters back, or "
-                f"call fit to start again."
-            )
-        self.network_, self._progress = deepcopy((self.network_, self._progress))
-        self._progress.use(self._optimizer())
+    def _weighted(self, data: Data) -> Data:
+        if self._class_weights is None:
+            return data
+        classes, weights = self._class_weights
+        factors = weights[encode(data.y, classes, "y_val")]
+        return data.weighted_by(factors, "sample_weight_val times class_weight")
 
-    def _train(
-        self,
-        data: _Data,
-        targets: Array,
-        n_epochs: int,
-        tol: float | None,
-        cosine_epochs: int | None,
-    ) -> KeyboardInterrupt | None:
-        """Train and record; return an interrupt that left finished epochs behind."""
-        images = Images(
-            data.X, self.image_shape_, self._standardizer, self.network_.dtype, data.rows
-        )
-        schedule = Schedule(
-            self._batch_size(len(targets)),
-            self.learning_rate,
-            self.alpha,
-            self.shuffle,
-            cosine_epochs,
-        )
-        samples = Samples(images, targets, data.weights)
-        team = Team(thread_count(self.n_jobs))
-        epochs = train(self.network_, CrossEntropy(), samples, schedule, self._progress, team)
-        patience = Patience(tol, self.n_iter_no_change)
-        finished: dict[str, Any] = {}
+    def _strata(self, data: Data) -> Array:
+        return encode(data.y, self.classes_)
 
-        def run() -> None:
-            with team:
-                for epoch in islice(epochs, n_epochs):
-                    finished.update(self._after(epoch))
-                    if self.verbose:
-                        print(_line(finished["n_iter_"], epoch))
-                    if patience.is_over(epoch.loss):
-                        break
+    def _encode(self, data: Data, name: str) -> Array:
+        return encode(data.y, self.classes_, name)
 
-        interrupt = None
-        try:
-            with_one_blas_thread(run)
-        except DivergenceError as error:
-            raise ValueError(
-                f"Training diverged: the loss became NaN or infinite in epoch "
-                f"{finished.get('n_iter_', len(self.history_)) + 1} with "
-                f"learning_rate={self.learning_rate}. Use a smaller learning_rate."
-            ) from error
-        except KeyboardInterrupt as stop:
-            if not finished:
-                raise
-            interrupt = stop
-        self.__dict__.update(finished)
-        return interrupt
+    def _n_outputs(self) -> int:
+        return len(self.classes_)
 
-    def _after(self, epoch: Epoch) -> dict[str, Any]:
-        """Return the attributes of the model as it is after this epoch."""
-        self.history_ = [*self.history_, epoch._asdict()]
-        shuffling, drawing = deepcopy((self._progress.shuffling, self._progress.drawing))
-        return {
-            "network_": self.network_.copy(),
-            "_progress": replace(self._progress, shuffling=shuffling, drawing=drawing),
-            "history_": self.history_,
-            "n_iter_": len(self.history_),
-            "loss_": epoch.loss,
-            "loss_curve_": [record["loss"] for record in self.history_],
-        }
-
-    def _architecture(self) -> Architecture:
-        names = (part.name for part in fields(Architecture))
-        return Architecture(**{name: getattr(self, name) for name in names})
-
-    def _batch_size(self, n: int) -> int:
-        if self.batch_size != "auto":
-            return int(self.batch_size)
-        least, most = AUTO_BATCH_SIZES
-        return most if n <= most else min(max(n // AUTO_STEPS, least), most)
-
-    def _optimizer(self) -> Optimizer:
-        if isinstance(self.solver, Optimizer):
-            return self.solver
-        return OPTIMIZERS[self.solver]()
-
-    def _logits(self, X: Any) -> Array:
-        """Return the network's outputs, of shape (n_classes, n_samples)."""
-        check_is_fitted(self)
-        X, _ = self._check_images(X, reset=False)
-        images = Images(X, self.image_shape_, self._standardizer, self.network_.dtype)
-        n_threads = thread_count(self.n_jobs)
-        return with_one_blas_thread(lambda: outputs_of(self.network_, images, n_threads))
-
-
-@dataclass(frozen=True)
-class _Data:
-    """Validated training data; labels and weights belong to `rows` of X (None: to all)."""
-
-    X: Array
-    X_shape: tuple[int, ...] | None
-    X_dtype: np.dtype[Any]
-    labels: Array
-    rows: Array | None
-    weights: Array | None
-
-
-def _line(number: int, epoch: Epoch) -> str:
-    """Return what verbose training says of an epoch."""
-    return (
-        f"Epoch {number}: loss {epoch.loss:.4f}, accuracy {epoch.accuracy:.4f}, "
-        f"{epoch.seconds:.2f} s"
-    )
-
-
-@contextmanager
-def _restored_on_error(estimator: BaseEstimator) -> Iterator[None]:
-    """Undo every change of attributes if the block raises."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+    def _loss(self) -> Loss:
+        return CrossEntropy(self.label_smoothing)

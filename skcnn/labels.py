@@ -63,8 +63,17 @@ def _of_one_kind(labels: Array, name: str) -> Array:
     return np.array(labels.tolist())
 
 
-def encode(labels: Array, classes: Array) -> Array:
+def encode(labels: Array, classes: Array, name: str = "y") -> Array:
     """Return the index of each label in the sorted `classes`.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+        Labels.
+    classes : ndarray of shape (n_classes,)
+        Sorted.
+    name : str, default="y"
+        What an error message calls the labels.
 
     Raises
     ------
@@ -74,7 +83,8 @@ def encode(labels: Array, classes: Array) -> Array:
     known = np.isin(labels, classes)
     if not known.all():
         raise ValueError(
-            f"y contains labels that are not in classes: {np.unique(labels[~known]).tolist()}. "
-            f"The classes are {classes.tolist()}; name all of them at the first partial_fit."
+            f"{name} contains labels that are not in classes: "
+            f"{np.unique(labels[~known]).tolist()}. The classes are {classes.tolist()}; the first "
+            f"fit, or `classes` in the first partial_fit, must name all of them."
         )
     return np.searchsorted(classes, labels)

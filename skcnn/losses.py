@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -24,8 +26,8 @@ class Loss:
         ----------
         outputs : ndarray of shape (n_outputs, n)
             What the network returned.
-        targets : ndarray of shape (n,)
-            What it should have returned.
+        targets : ndarray of shape (n,) or (n, n_outputs)
+            What it should have returned, a row a sample: class indices or numbers.
         weights : ndarray of shape (n,) or float
             Factor of each row's loss.
         workspace : Workspace
@@ -40,34 +42,79 @@ class Loss:
         """
         raise NotImplementedError(f"{type(self).__name__} has no value_and_gradient.")
 
+    def hits(self, outputs: Array, targets: Array, weights: Array | None) -> float | None:
+        """Return the weight of the rows that are predicted right; None if none can be right.
+
+        Parameters
+        ----------
+        outputs : ndarray of shape (n_outputs, n)
+            What the network returned.
+        targets : ndarray of shape (n,)
+            What it should have returned.
+        weights : ndarray of shape (n,) or None
+            Weight of each row; None: 1.
+        """
+        return None
+
     def predict(self, outputs: Array) -> Array:
         """Return predictions for outputs, of the same shape."""
         raise NotImplementedError(f"{type(self).__name__} has no predict.")
 
 
+@dataclass(frozen=True)
 class CrossEntropy(Loss):
     """Categorical cross-entropy of softmax probabilities, from logits and class indices.
 
     Softmax and logarithm are one step, stable for logits of any size:
     loss = log(sum of exp(z - max z)) - (z[target] - max z), gradient = softmax(z) - onehot(target).
+
+    Parameters
+    ----------
+    label_smoothing : float, default=0.0
+        Share in [0, 1] of the target's probability that is spread evenly over all classes:
+        in place of onehot stands (1 - label_smoothing) * onehot + label_smoothing / n_outputs.
+
+    References
+    ----------
+    Szegedy, Vanhoucke, Ioffe, Shlens, Wojna. Rethinking the Inception Architecture for Computer
+    Vision. CVPR 2016.
     """
+
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.label_smoothing, Real) and 0 <= self.label_smoothing <= 1):
+            raise ValueError(
+                f"label_smoothing={self.label_smoothing!r} must be a number between 0 and 1."
+            )
 
     def value_and_gradient(
         self, outputs: Array, targets: Array, weights: Array | float, workspace: Workspace
     ) -> tuple[float, Array]:
-        """Return the weighted cross-entropy and its gradient, weights * (p - onehot)."""
+        """Return the weighted cross-entropy and its gradient, weights * (p - smoothed onehot)."""
         samples = np.arange(outputs.shape[1])
         z = workspace.buffer("gradient", outputs.shape, outputs.dtype)
         np.subtract(outputs, outputs.max(axis=0), out=z)
         z_target = z[targets, samples]
+        rest = self.label_smoothing
+        if rest:
+            z_target *= 1 - rest
+            z_target += rest * z.mean(axis=0)
         np.exp(z, out=z)
         total = z.sum(axis=0)
         losses = np.log(total) - z_target
         z /= total
-        z[targets, samples] -= 1
+        if rest:
+            z -= rest / len(z)
+        z[targets, samples] -= 1 - rest
         z *= weights
         losses *= weights
         return float(losses.sum(dtype=np.float64)), z
+
+    def hits(self, outputs: Array, targets: Array, weights: Array | None) -> float:
+        """Return the weight of the rows whose largest output is that of their class."""
+        hits = outputs.argmax(axis=0) == targets
+        return float(hits.sum() if weights is None else weights @ hits)
 
     def predict(self, outputs: Array) -> Array:
         """Softmax: exp(z) / sum of exp(z)."""
@@ -80,3 +127,80 @@ class CrossEntropy(Loss):
         z: Array = outputs - outputs.max(axis=0)
         z -= np.log(np.exp(z).sum(axis=0))
         return z
+
+
+@dataclass(frozen=True)
+class _Regression(Loss):
+    """What the losses of regression share: numbers as targets, outputs as predictions."""
+
+    def value_and_gradient(
+        self, outputs: Array, targets: Array, weights: Array | float, workspace: Workspace
+    ) -> tuple[float, Array]:
+        """Return the weighted loss and its gradient, each a mean over outputs.
+
+        Parameters
+        ----------
+        outputs : ndarray of shape (n_outputs, n)
+            What the network returned.
+        targets : ndarray of shape (n, n_outputs), or (n,) for one output
+            What it should have returned.
+        weights : ndarray of shape (n,) or float
+            Factor of each row's loss.
+        workspace : Workspace
+            Holds the gradient.
+
+        Returns
+        -------
+        value : float
+            sum of weights * losses.
+        gradient : ndarray of shape (n_outputs, n)
+            In the dtype of `outputs`.
+        """
+        columns = targets[None] if targets.ndim == 1 else targets.T
+        if columns.shape != outputs.shape:
+            raise ValueError(
+                f"targets of shape {targets.shape} do not fit outputs of shape {outputs.shape}. "
+                f"Give one row of {len(outputs)} number(s) for each sample."
+            )
+        errors = workspace.buffer("gradient", outputs.shape, outputs.dtype)
+        np.subtract(outputs, columns, out=errors, casting="same_kind")
+        losses, gradient = self._of_errors(errors)
+        share = weights / len(outputs)
+        losses *= share
+        gradient *= share
+        return float(losses.sum(dtype=np.float64)), gradient
+
+    def _of_errors(self, errors: Array) -> tuple[Array, Array]:
+        """Return the loss of each row, summed over outputs, and its derivatives for `errors`."""
+        raise NotImplementedError(f"{type(self).__name__} has no _of_errors.")
+
+    def predict(self, outputs: Array) -> Array:
+        """Return the outputs: they are the predictions."""
+        return outputs
+
+
+@dataclass(frozen=True)
+class SquaredError(_Regression):
+    """Half the squared error, a mean over outputs, for regression.
+
+    loss = mean over outputs of (z - target)**2 / 2, gradient = (z - target) / n_outputs, as in
+    :class:`~sklearn.neural_network.MLPRegressor`. What is learned is the mean of the targets.
+    """
+
+    def _of_errors(self, errors: Array) -> tuple[Array, Array]:
+        losses: Array = (errors * errors).sum(axis=0)
+        losses *= 0.5
+        return losses, errors
+
+
+@dataclass(frozen=True)
+class AbsoluteError(_Regression):
+    """The absolute error, a mean over outputs, for regression.
+
+    loss = mean over outputs of abs(z - target), gradient = sign(z - target) / n_outputs, which is
+    0 where they are equal. What is learned is the median of the targets: outliers hardly count.
+    """
+
+    def _of_errors(self, errors: Array) -> tuple[Array, Array]:
+        losses: Array = np.abs(errors).sum(axis=0)
+        return losses, np.sign(errors, out=errors)

@@ -64,6 +64,11 @@ class Network:
         """Type of parameters and of all computation."""
         return self.parameters.dtype
 
+    @property
+    def least_rows(self) -> int:
+        """Rows that a mini-batch must have at least, whatever the layer that asks for them."""
+        return max((layer.least_rows for layer in self.layers), default=1)
+
     def _lay_out(self) -> None:
         """Decide where each parameter stands: weights, then what decay spares."""
         trained = [

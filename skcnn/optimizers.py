@@ -23,6 +23,17 @@ def decay(weights: Array, learning_rate: float, alpha: float) -> None:
     weights *= 1 - learning_rate * alpha
 
 
+def clip(gradient: Array, max_norm: float) -> None:
+    """Shrink a gradient in place to a Euclidean norm of `max_norm`, if it is longer.
+
+    Pascanu, Mikolov, Bengio. On the difficulty of training recurrent neural networks. ICML 2013.
+    """
+    # squares of float32 must not overflow; a buffered cast copies nothing as a whole
+    norm = sqrt(float(np.einsum("i,i->", gradient, gradient, dtype=np.float64)))
+    if norm > max_norm:
+        gradient *= max_norm / norm
+
+
 @dataclass(frozen=True)
 class Optimizer:
     """Hyper-parameters of an update rule; what it remembers travels in a state.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skcnn.augmentation import Augment, augment_batch
 from skcnn.inputs import Images
 from skcnn.losses import Loss
 from skcnn.network import Network
@@ -29,11 +30,16 @@ def quiet_overflow() -> np.errstate:
 
 @dataclass(frozen=True)
 class Samples:
-    """What is learned from: images, class indices and the weight of each row (mean 1, or None)."""
+    """What is learned from: images, targets and the weight of each row (mean 1, or None).
+
+    Mini-batches of the images go through `augment`; `fill` is what moves in from outside.
+    """
 
     images: Images
     targets: Array
     weights: Array | None = None
+    augment: Augment = None
+    fill: Array | float = 0.0
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -119,11 +125,15 @@ class GradientStep:
         self._shards = [_Shard(network)]
         # scratch memory belongs to threads: a core works in the same cache shard after shard
         self._inputs = [Workspace() for _ in range(team.n_threads)]
+        self._augmenting = [Workspace() for _ in range(team.n_threads)]
         self._workspaces = [network.workspaces() for _ in range(team.n_threads)]
         self.gradient = self._shards[0].gradient
 
-    def run(self, rows: Array) -> tuple[float, float]:
-        """Compute the gradient for these rows; return sums over them of loss and weight of hits."""
+    def run(self, rows: Array) -> tuple[float, float | None]:
+        """Compute the gradient for these rows; return sums over them of loss and weight of hits.
+
+        Where nothing can be a hit, the latter is None.
+        """
         parts = split(rows, self._multiply_adds)
         while len(self._shards) < len(parts):
             self._shards.append(_Shard(self._network))
@@ -138,11 +148,12 @@ class GradientStep:
         for shard in shards[1:]:
             self.gradient += shard.gradient
         self._average_state(shards, parts)
-        return sum(value for value, _ in results) * len(rows), sum(hits for _, hits in results)
+        hits = [hits for _, hits in results if hits is not None]
+        return sum(value for value, _ in results) * len(rows), sum(hits) if hits else None
 
     def _run_shard(
         self, shard: _Shard, rows: Array, n: int, thread: int, stream: np.random.Generator
-    ) -> tuple[float, float]:
+    ) -> tuple[float, float | None]:
         """Fill the shard's gradient; return its share of the loss and its weight of hits."""
         samples, network = self._samples, self._network
         inputs, workspaces = self._inputs[thread], self._workspaces[thread]
@@ -153,12 +164,13 @@ class GradientStep:
         weights = None if samples.weights is None else samples.weights[rows]
         with quiet_overflow():
             x = samples.images.batch(rows, inputs)
+            x = augment_batch(x, samples.augment, stream, self._augmenting[thread], samples.fill)
             outputs, caches = network.forward(x, workspaces, training=True, views=shard.views)
-            hits = outputs.argmax(axis=0) == targets
+            hits = self._loss.hits(outputs, targets, weights)
             scale = 1 / n if weights is None else (weights / n).astype(outputs.dtype)
             value, dy = self._loss.value_and_gradient(outputs, targets, scale, inputs)
             network.backward(dy, caches, shard.gradients, workspaces, views=shard.views)
-        return value, float(hits.sum() if weights is None else weights @ hits)
+        return value, hits
 
     def _average_state(self, shards: list[_Shard], parts: list[Array]) -> None:
         """Set the network's state to the mean of the shards', each counted by its rows."""

@@ -314,14 +314,18 @@ def check_loss(
 ) -> None:
     """Check a loss against central differences, with and without weights.
 
+    Checked are also: outputs and targets that are left alone, a value that is the weighted sum
+    of what each row costs alone, and float32 that stays float32.
+
     Parameters
     ----------
     loss : Loss
         The loss at test.
     outputs : ndarray of shape (n_outputs, n)
         Of float64.
-    targets : ndarray
-        What the loss compares with.
+    targets : array-like of shape (n,) or (n, n_outputs)
+        What the loss compares with, a row a sample: class indices, or numbers for regression.
+        Where the loss has a kink, as the absolute error at 0, outputs must keep away from it.
     rtol : float, default=1e-6
         Largest error of the gradient, relative to its largest element.
     seed : int, default=0
@@ -332,13 +336,19 @@ def check_loss(
     AssertionError
         Naming what does not hold.
     """
-    outputs = np.array(outputs, dtype=np.float64)
+    outputs, targets = np.array(outputs, dtype=np.float64), np.array(targets)
+    if outputs.ndim != 2 or targets.ndim not in (1, 2) or len(targets) != outputs.shape[1]:
+        raise ValueError(
+            f"outputs of shape {outputs.shape} and targets of shape {targets.shape} do not fit. "
+            f"Give outputs of shape (n_outputs, n), and targets with n rows."
+        )
     rng = np.random.default_rng(seed)
     of_rows = rng.uniform(0.5, 2, outputs.shape[-1])
     for weights in (0.5, of_rows):
-        before = outputs.copy()
+        before, targets_before = outputs.copy(), targets.copy()
         value, gradient = loss.value_and_gradient(outputs, targets, weights, Workspace())
         assert np.array_equal(outputs, before), f"{loss} changes the outputs."
+        assert np.array_equal(targets, targets_before), f"{loss} changes the targets."
         assert isinstance(value, float), f"{loss}: the value is {type(value)}, not a float."
 
         def total(weights: Any = weights) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from itertools import count
-from math import cos, pi
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from skcnn.losses import Loss
+from skcnn.mini_batches import mini_batches
 from skcnn.network import Network
-from skcnn.optimizers import Optimizer, State, decay
+from skcnn.optimizers import Optimizer, State, clip, decay
 from skcnn.parallel import Team
+from skcnn.schedules import Constant, Schedule, checked_factor
 from skcnn.step import GradientStep, RandomStreams, Samples, quiet_overflow
 
 Array = npt.NDArray[Any]
@@ -25,11 +27,12 @@ class Epoch(NamedTuple):
     """What one epoch of training came to.
 
     `loss` and `accuracy` are weighted means over the epoch's batches, each as it was before its
-    step; `learning_rate` is that of the first step, `seconds` is wall time.
+    step; a loss that knows no right and wrong has the accuracy None. `learning_rate` is that of
+    the first step, `seconds` is wall time.
     """
 
     loss: float
-    accuracy: float
+    accuracy: float | None
     learning_rate: float
     seconds: float
 
@@ -50,19 +53,71 @@ class Progress:
         For the order of samples.
     drawing : RandomStreams
         For layers that draw.
-    optimizer_state : dict or None
-        None: the optimizer starts afresh.
+    schedule : Schedule, default=Constant()
+        How the learning rate changes.
+    optimizer_state, schedule_state : dict or None
+        None: the optimizer or schedule starts afresh.
+    steps : int, default=0
+        Number of steps so far.
+    followed : str, default="loss"
+        Name of the score that the schedule is told after each epoch.
     """
 
     optimizer: Optimizer
     shuffling: np.random.Generator
     drawing: RandomStreams
+    schedule: Schedule = field(default_factory=Constant)
     optimizer_state: State | None = None
+    schedule_state: State | None = None
+    steps: int = 0
+    followed: str = "loss"
 
-    def use(self, optimizer: Optimizer) -> None:
-        """Go on with this optimizer, afresh unless it is the one so far."""
+    def copy(self, *, with_optimizer_state: bool = True) -> Progress:
+        """Return a copy that goes on in the same way, or with the optimizer afresh."""
+        kept = self.optimizer_state if with_optimizer_state else None
+        return replace(
+            self,
+            shuffling=deepcopy(self.shuffling),
+            drawing=deepcopy(self.drawing),
+            optimizer_state=deepcopy(kept),
+            schedule_state=deepcopy(self.schedule_state),
+        )
+
+    def use(self, optimizer: Optimizer, schedule: Schedule, followed: str) -> None:
+        """Go on with these; what is not as before starts afresh."""
         if optimizer != self.optimizer:
             self.optimizer, self.optimizer_state = optimizer, None
+        if (schedule, followed) != (self.schedule, self.followed):
+            self.schedule, self.schedule_state, self.followed = schedule, None, followed
+
+    def start(self, parameters: Array) -> None:
+        """Start what has no state yet."""
+        if self.optimizer_state is None:
+            self.optimizer_state = self.optimizer.start(parameters)
+        if self.schedule_state is None:
+            self.schedule_state = self.schedule.start()
+
+    def factor(self, share: float | None) -> float:
+        """Return what the learning rate is multiplied with for the next step.
+
+        Parameters
+        ----------
+        share : float or None
+            Which share of all epochs has passed; None: nobody knows how many there will be.
+        """
+        assert self.schedule_state is not None
+        return checked_factor(self.schedule, self.schedule_state, self.steps, share)
+
+    def step(self, parameters: Array, gradient: Array, rate: float) -> None:
+        """Take one step of the optimizer."""
+        assert self.optimizer_state is not None
+        self.optimizer.step(self.optimizer_state, parameters, gradient, rate)
+        self.steps += 1
+
+    def note(self, score: float) -> None:
+        """Tell the schedule what an epoch came to; more is better."""
+        assert self.schedule_state is not None
+        self.schedule.after_epoch(self.schedule_state, score)
 
 
 @dataclass
@@ -92,45 +147,42 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How an epoch goes through the samples, and how the learning rate falls.
+class Plan:
+    """How an epoch goes through the samples, and how far its steps reach.
 
     Parameters
     ----------
     batch_size : int
         Rows of a mini-batch.
     learning_rate : float
-        Of the first step.
+        Step size, which the schedule multiplies.
     alpha : float, default=0.0
         Weight decay.
     shuffle : bool, default=True
         Whether each epoch has another order.
-    cosine_epochs : int, default=None
-        After so many epochs the learning rate is zero, along half a cosine. None: it is constant.
-
-    References
-    ----------
-    Loshchilov, Hutter. SGDR: Stochastic Gradient Descent with Warm Restarts. ICLR 2017.
+    max_grad_norm : float, default=None
+        Longer gradients are shrunk to this length.
+    n_epochs : int, default=None
+        What a schedule with an end takes for all epochs; None: there is no end.
     """
 
     batch_size: int
     learning_rate: float
     alpha: float = 0.0
     shuffle: bool = True
-    cosine_epochs: int | None = None
+    max_grad_norm: float | None = None
+    n_epochs: int | None = None
 
-    def rate(self, epochs: float) -> float:
-        """Return the learning rate after so many epochs, whole or not."""
-        if self.cosine_epochs is None:
-            return self.learning_rate
-        return self.learning_rate * (1 + cos(pi * min(epochs / self.cosine_epochs, 1))) / 2
+    def share(self, epochs: float) -> float | None:
+        """Return which share of all epochs has passed after so many, whole or not."""
+        return None if self.n_epochs is None else min(epochs / self.n_epochs, 1)
 
 
 def train(
     network: Network,
     loss: Loss,
     samples: Samples,
-    schedule: Schedule,
+    plan: Plan,
     progress: Progress,
     team: Team,
 ) -> Iterator[Epoch]:
@@ -145,10 +197,11 @@ def train(
         their number. Weights have mean 1 over the samples.
     samples : Samples
         What to learn from.
-    schedule : Schedule
+    plan : Plan
         Batch size, learning rate, decay, shuffling.
     progress : Progress
-        Optimizer, its state, and generators; changes. Weight decay comes before each step.
+        Optimizer, schedule, their states, and generators; changes. Its `note` is for the caller,
+        who knows the score. Weight decay comes before each step.
     team : Team
         Who computes; any number of threads gives the same bits.
 
@@ -162,27 +215,33 @@ def train(
         When the loss or a parameter becomes NaN or infinite.
     """
     step = GradientStep(network, loss, samples, progress.drawing, team)
-    if progress.optimizer_state is None:
-        progress.optimizer_state = progress.optimizer.start(network.parameters)
+    progress.start(network.parameters)
     n = len(samples)
+    parts = mini_batches(n, plan.batch_size, network.least_rows)
     for epoch in count():
-        start, total, correct = perf_counter(), 0.0, 0.0
-        order = progress.shuffling.permutation(n) if schedule.shuffle else np.arange(n)
-        for first in range(0, n, schedule.batch_size):
-            rate = schedule.rate(epoch + first / n)
-            value, hits = step.run(order[first : first + schedule.batch_size])
+        start, total, hits, rates = perf_counter(), 0.0, [], []
+        order = progress.shuffling.permutation(n) if plan.shuffle else np.arange(n)
+        for part in parts:
+            rates.append(plan.learning_rate * progress.factor(plan.share(epoch + part.start / n)))
+            value, batch_hits = step.run(order[part])
             _check_finite(value)
-            total, correct = total + value, correct + hits
+            total += value
+            hits.append(batch_hits)
             with quiet_overflow():
-                if schedule.alpha:
-                    weights = network.parameters[network.decayed]
-                    decay(weights, rate, schedule.alpha)
-                progress.optimizer.step(
-                    progress.optimizer_state, network.parameters, step.gradient, rate
-                )
+                _move(network, step.gradient, rates[-1], plan, progress)
         _check_parameters(network.parameters)
-        seconds = perf_counter() - start
-        yield Epoch(total / n, correct / n, schedule.rate(epoch), seconds)
+        right = [weight for weight in hits if weight is not None]
+        accuracy = sum(right) / n if right else None
+        yield Epoch(total / n, accuracy, rates[0], perf_counter() - start)
+
+
+def _move(network: Network, gradient: Array, rate: float, plan: Plan, progress: Progress) -> None:
+    """Clip the gradient, shrink the weights and take one step."""
+    if plan.max_grad_norm is not None:
+        clip(gradient, plan.max_grad_norm)
+    if plan.alpha:
+        decay(network.parameters[network.decayed], rate, plan.alpha)
+    progress.step(network.parameters, gradient, rate)
 
 
 def _check_finite(value: float) -> None:

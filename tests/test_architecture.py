@@ -9,6 +9,7 @@ from skcnn.inputs import layer_shape
 from skcnn.layers import (
     Activation,
     AveragePool,
+    BatchNorm,
     Bias,
     Conv,
     Dense,
@@ -17,6 +18,7 @@ from skcnn.layers import (
     Logistic,
     MaxPool,
     ReLU,
+    SpatialDropout,
     Tanh,
 )
 from skcnn.network import Network
@@ -97,6 +99,57 @@ def test_what_is_built_computes_the_plain_block(image_shape, padding, pooling):
         network.forward(x, network.workspaces(), training=True)[0] for network in (built, plain)
     )
     np.testing.assert_allclose(y, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_batch_normalisation_takes_the_place_of_the_bias():
+    assert build(batch_norm=True, hidden_layer_sizes=(7,)) == (
+        Conv(4, 3, use_bias=False), BatchNorm(), MaxPool(2), ReLU(), Flatten(),
+        Dense(7, use_bias=False), BatchNorm(), ReLU(), OUTPUT,
+    )  # fmt: skip
+    assert build(batch_norm=True, pool_size=1)[:3] == (
+        Conv(4, 3, use_bias=False), BatchNorm(), ReLU(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("parameters", [{"pooling": "average"}, {"activation": Bump()}], ids=str)
+def test_with_batch_normalisation_what_may_not_trade_places_does_not(parameters):
+    plain, normalised = build(**parameters), build(batch_norm=True, **parameters)
+    assert normalised == (replace(plain[0], use_bias=False), BatchNorm(), *plain[1:])
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("image_shape", [(12,), (8, 10), (8, 6, 2), (4, 6, 8, 2)])
+def test_a_normalised_block_computes_the_textbook_block_for_gammas_of_both_signs(
+    image_shape, training
+):
+    shape = layer_shape(image_shape)
+    built = Network(build(image_shape, batch_norm=True), shape, np.float64)
+    textbook = (Conv(4, 3, use_bias=False), BatchNorm(), ReLU(), MaxPool(2), Flatten(), OUTPUT)
+    plain = Network(textbook, shape, np.float64)
+    rng = np.random.default_rng(0)
+    plain.parameters[:] = built.parameters[:] = rng.standard_normal(plain.parameters.size)
+    assert len(set(np.sign(built.views()[1]["gamma"]))) == 2
+    plain.state[:] = built.state[:] = rng.uniform(0.5, 2, plain.state.size)
+    x = rng.standard_normal((*shape, 3))
+    y, expected = (
+        network.forward(x, network.workspaces(), training=training)[0] for network in (built, plain)
+    )
+    np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-13)
+
+
+def test_block_dropout_acts_on_maps_after_each_block():
+    layers = build((16, 16), n_filters=(4, 6), block_dropout=0.25, dropout=0.5)
+    block = [MaxPool(2), Bias(), ReLU(), SpatialDropout(0.25)]
+    assert layers == (
+        Conv(4, 3, use_bias=False), *block, Conv(6, 3, use_bias=False), *block,
+        Flatten(), Dropout(0.5), OUTPUT,
+    )  # fmt: skip
+
+
+def test_given_layers_get_no_block_dropout_and_no_batch_normalisation():
+    assert build(layers=[Conv(8, 5)], batch_norm=True, block_dropout=0.2) == build(
+        layers=[Conv(8, 5)]
+    )
 
 
 def test_one_value_counts_for_every_block():

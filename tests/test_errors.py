@@ -6,7 +6,7 @@ import pytest
 from scipy import sparse
 from sklearn.model_selection import GridSearchCV
 
-from skcnn import ScratchCNNClassifier, classifier
+from skcnn import ScratchCNNClassifier, estimator
 from skcnn.layers import Conv, Dense, Flatten, Layer, MaxPool
 from skcnn.optimizers import SGD
 
@@ -81,7 +81,7 @@ CASES = {
     "y of two columns": ({}, r"y has shape \(300, 2\)", None, lambda y: np.stack([y, y], 1)),
     "y of None": ({}, "requires y to be passed", None, lambda y: None),
     "diverging": ({"learning_rate": 1e30}, r"epoch 1 with learning_rate=1e\+30.*smaller"),
-    "no optimizer of that name": ({"solver": "lbfgs"}, "'solver'"),
+    "no optimizer of that name": ({"solver": "newton"}, "'solver'"),
     "dtype of integers": ({"dtype": np.int32}, "dtype=.*must be 'auto', float32 or float64"),
     "dtype float16": ({"dtype": np.float16}, "dtype=.*must be 'auto', float32 or float64"),
     "padding of another name": ({"padding": ("full",)}, "padding='full' must be 'same', 'valid'"),
@@ -122,6 +122,13 @@ for name, value in {
     "solver": SGD,
     "learning_rate": 0,
     "alpha": -1,
+    "max_grad_norm": 0,
+    "learning_rate_schedule": "falling",
+    "early_stopping": "",  # partial_fit exists where it is false
+    "validation_fraction": 1.0,
+    "scoring": "good",
+    "class_weight": "even",
+    "warm_start": "yes",
     "batch_size": 0,
     "max_iter": 0,
     "shuffle": "no",
@@ -416,7 +423,7 @@ def test_ctrl_c_while_an_epoch_is_being_reported_leaves_a_consistent_model(
         if len(lines) == epochs + 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(classifier, "print", interrupted, raising=False)
+    monkeypatch.setattr(estimator, "print", interrupted, raising=False)
     model = make_classifier(max_iter=5, verbose=1)
     with pytest.raises(KeyboardInterrupt):
         model.fit(*digits)
@@ -456,7 +463,7 @@ def test_ctrl_c_at_the_end_of_partial_fit_is_not_swallowed(
     def interrupted(self, loss):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(classifier.Patience, "is_over", interrupted)
+    monkeypatch.setattr(estimator.Patience, "is_over", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.partial_fit(*digits)
     compare()

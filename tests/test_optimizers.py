@@ -6,7 +6,7 @@ import pytest
 
 from skcnn.layers import Bias, Conv, Dense, Flatten
 from skcnn.network import Network
-from skcnn.optimizers import OPTIMIZERS, SGD, Adam, Optimizer, decay
+from skcnn.optimizers import OPTIMIZERS, SGD, Adam, Optimizer, clip, decay
 from skcnn.testing import check_optimizer
 
 
@@ -148,3 +148,27 @@ def test_base_optimizer_asks_for_a_step():
     assert Optimizer().start(START) == {}
     with pytest.raises(NotImplementedError, match="Optimizer must define `step`"):
         Optimizer().step({}, START, START, 0.1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("length", [1e-30, 0.5, 2.0, 3.0, 1e30])
+def test_clip_shortens_to_the_norm_and_keeps_the_direction(length, dtype):
+    rng = np.random.default_rng(0)
+    direction = rng.normal(size=1000)
+    direction /= np.linalg.norm(direction)
+    gradient = (direction * length).astype(dtype)
+    before = gradient.copy()
+    clip(gradient, 2.5)
+    assert gradient.dtype == dtype
+    if length <= 2.5:
+        assert np.array_equal(gradient, before)
+    else:
+        np.testing.assert_allclose(
+            gradient, 2.5 * direction, rtol=1e-5 if dtype == np.float32 else 1e-12
+        )
+
+
+def test_clip_leaves_zeros_alone():
+    gradient = np.zeros(3, np.float32)
+    clip(gradient, 1.0)
+    assert not gradient.any()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skcnn.layers import Layer
-from skcnn.losses import CrossEntropy, Loss
+from skcnn.losses import CrossEntropy, Loss, SquaredError
 from skcnn.optimizers import SGD, Adam, Optimizer
 from skcnn.testing import check_layer, check_loss, check_optimizer, finite_differences
 
@@ -408,6 +408,13 @@ class ChangesTheOutputs(Squares):
         return super().value_and_gradient(outputs, 0 * targets, weights, workspace)
 
 
+class ChangesTheTargets(Squares):
+    def value_and_gradient(self, outputs, targets, weights, workspace):
+        result = super().value_and_gradient(outputs, targets, weights, workspace)
+        targets += 1
+        return result
+
+
 class ReturnsAnArray(Squares):
     def value_and_gradient(self, *args):
         value, gradient = super().value_and_gradient(*args)
@@ -435,6 +442,7 @@ def test_right_losses_pass(loss):
         (ForgetsWeights(), "not the weighted sum of the rows' losses"),
         (ForgetsWeightsInItsGradient(), "gradient differs from finite differences"),
         (ChangesTheOutputs(), "changes the outputs"),
+        (ChangesTheTargets(), "changes the targets"),
         (ReturnsAnArray(), "not a float"),
         (UpcastsTheGradient(), "float32 in, gradient is float64"),
     ],
@@ -443,6 +451,22 @@ def test_right_losses_pass(loss):
 def test_check_loss_names_the_fault(loss, fault):
     with pytest.raises(AssertionError, match=fault):
         check_loss(loss, OUTPUTS, TARGETS)
+
+
+def test_check_loss_takes_targets_of_several_numbers_a_row():
+    rng = np.random.default_rng(0)
+    outputs, targets = rng.standard_normal((2, 5)), rng.standard_normal((5, 2))
+    check_loss(SquaredError(), outputs, targets)
+    check_loss(SquaredError(), outputs, targets.tolist())
+
+
+@pytest.mark.parametrize(
+    ("outputs", "targets"),
+    [(np.ones((2, 5)), np.ones(4)), (np.ones(5), np.ones(5)), (np.ones((2, 5)), np.ones((2, 5)))],
+)
+def test_check_loss_names_shapes_that_do_not_fit(outputs, targets):
+    with pytest.raises(ValueError, match=r"outputs of shape .* and targets of shape .* do not fit"):
+        check_loss(SquaredError(), outputs, targets)
 
 
 class Uphill(Optimizer):

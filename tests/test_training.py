@@ -1,3 +1,4 @@
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -11,8 +12,9 @@ from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import SGD, Adam
 from skcnn.parallel import Team
+from skcnn.schedules import Constant, Plateau, Schedule
 from skcnn.step import RandomStreams, Samples
-from skcnn.training import DivergenceError, Patience, Progress, Schedule
+from skcnn.training import DivergenceError, Patience, Plan, Progress
 
 N, FEATURES, CLASSES = 11, 6, 3
 SOFTMAX_REGRESSION = (Flatten(), Dense(CLASSES))
@@ -74,8 +76,8 @@ def test_training_is_the_textbook_loop(shuffle, alpha, weighted, size):
     orders = [rng.permutation(N) if shuffle else np.arange(N) for _ in range(6)]
     weights = np.ones(N) if samples.weights is None else samples.weights
     expected = textbook_epochs(X, y, weights, w, b, orders, size, 0.1, alpha)
-    schedule = Schedule(size, 0.1, alpha, shuffle)
-    epochs = train(network, CrossEntropy(), samples, schedule, progress(SGD(0)))
+    plan = Plan(size, 0.1, alpha, shuffle)
+    epochs = train(network, CrossEntropy(), samples, plan, progress(SGD(0)))
     for epoch, (loss, accuracy, w, b) in zip(islice(epochs, 6), expected, strict=True):
         assert epoch.loss == pytest.approx(loss, rel=1e-12)
         assert epoch.accuracy == pytest.approx(accuracy, rel=1e-12)
@@ -89,7 +91,7 @@ def trained(n_epochs=3, seed=2, optimizer=None, dtype=np.float32):
     _, _, samples = data(dtype=dtype, image_shape=(6, 5))
     network = network_of(CNN, (6, 1, 5), dtype)
     epochs = train(
-        network, CrossEntropy(), samples, Schedule(4, 0.01), progress(optimizer or Adam(), seed)
+        network, CrossEntropy(), samples, Plan(4, 0.01), progress(optimizer or Adam(), seed)
     )
     return network, list(islice(epochs, n_epochs))
 
@@ -112,7 +114,7 @@ def test_training_in_two_parts_is_training_in_one():
     _, _, samples = data(image_shape=(6, 5), dtype=np.float32)
     network, state = network_of(CNN, (6, 1, 5), np.float32), progress(Adam())
     for _ in range(2):
-        list(islice(train(network, CrossEntropy(), samples, Schedule(4, 0.01), state), 2))
+        list(islice(train(network, CrossEntropy(), samples, Plan(4, 0.01), state), 2))
     assert np.array_equal(network.parameters, expected.parameters)
 
 
@@ -123,7 +125,7 @@ def test_training_learns_what_can_be_learned():
     X[np.arange(60), y] += 2
     samples = Samples(Images(X, (FEATURES,), None, np.dtype(np.float64)), y)
     network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
-    epochs = train(network, CrossEntropy(), samples, Schedule(10, 0.5), progress(SGD()))
+    epochs = train(network, CrossEntropy(), samples, Plan(10, 0.5), progress(SGD()))
     *_, last = islice(epochs, 30)
     assert last.accuracy == 1
     assert last.loss < 0.05
@@ -138,7 +140,7 @@ def test_weights_of_zero_are_left_out():
         share = weights[rows] * len(weights[rows]) / weights[rows].sum()
         samples = Samples(Images(X[rows], (FEATURES,), None, X.dtype), y[rows], share)
         network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
-        epochs = train(network, CrossEntropy(), samples, Schedule(N, 0.2), progress(SGD(0)))
+        epochs = train(network, CrossEntropy(), samples, Plan(N, 0.2), progress(SGD(0)))
         runs.append((next(epochs).loss, network.parameters))
     assert runs[0][0] == pytest.approx(runs[1][0], rel=1e-12)
     np.testing.assert_allclose(runs[0][1], runs[1][1], rtol=1e-12)
@@ -149,15 +151,69 @@ def test_weights_of_zero_are_left_out():
 def test_divergence_is_an_error_without_warnings(rate, dtype):
     _, _, samples = data(dtype=dtype)
     network = network_of((Flatten(), Dense(5), ReLU(), Dense(CLASSES)), (1, FEATURES), dtype)
-    epochs = train(network, CrossEntropy(), samples, Schedule(2, rate), progress(SGD()))
+    epochs = train(network, CrossEntropy(), samples, Plan(2, rate), progress(SGD()))
     with pytest.raises(DivergenceError, match=r"no longer finite|overflow"):
         list(islice(epochs, 50))
+
+
+def test_long_gradients_are_shortened():
+    steps = {}
+    for limit in (None, 1e6, 1e-3):
+        network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
+        before = network.parameters.copy()
+        plan = Plan(N, 1.0, max_grad_norm=limit)
+        next(train(network, CrossEntropy(), data()[2], plan, progress(SGD(0))))
+        steps[limit] = network.parameters - before
+    assert np.array_equal(steps[None], steps[1e6])
+    norm = np.linalg.norm(steps[None])
+    assert norm > 1e-3
+    np.testing.assert_allclose(steps[1e-3], steps[None] * (1e-3 / norm), rtol=1e-9, atol=1e-15)
+
+
+def test_steps_are_counted_and_the_schedule_is_told_the_share():
+    @dataclass(frozen=True)
+    class Recorder(Schedule):
+        def factor(self, state, step, share):
+            state.setdefault("asked", []).append((step, share))
+            return 1.0
+
+    network, state = network_of(SOFTMAX_REGRESSION, (1, FEATURES)), progress(SGD(0))
+    state.schedule = Recorder()
+    for n_epochs in (2, None):
+        plan = Plan(6, 0.1, n_epochs=n_epochs)
+        list(islice(train(network, CrossEntropy(), data()[2], plan, state), 2))
+    shares = [0, 3 / 11, 0.5, 0.5 + 3 / 11]
+    expected = [*enumerate(shares), *((step, None) for step in range(4, 8))]
+    for got, wanted in zip(state.schedule_state["asked"], expected, strict=True):
+        assert got == pytest.approx(wanted)
+    assert state.steps == 8
+
+
+def test_a_loss_without_hits_has_no_accuracy():
+    class Silent(CrossEntropy):
+        def hits(self, outputs, targets, weights):
+            return None
+
+    network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
+    epoch = next(train(network, Silent(), data()[2], Plan(3, 0.1), progress(SGD(0))))
+    assert epoch.accuracy is None
+
+
+def test_a_copy_of_progress_goes_on_in_the_same_way():
+    state = progress(Adam())
+    state.start(np.zeros(3))
+    copy = state.copy()
+    assert state.shuffling.random() == copy.shuffling.random()
+    assert state.drawing[0].random() == copy.drawing[0].random()
+    copy.optimizer_state["mean"] += 1
+    assert not state.optimizer_state["mean"].any()
+    assert state.copy(with_optimizer_state=False).optimizer_state is None
 
 
 def test_parameters_that_overflow_in_the_last_step_are_noticed():
     _, _, samples = data()
     network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
-    epochs = train(network, CrossEntropy(), samples, Schedule(N, np.inf), progress(SGD(0)))
+    epochs = train(network, CrossEntropy(), samples, Plan(N, np.inf), progress(SGD(0)))
     with pytest.raises(DivergenceError):
         next(epochs)
 
@@ -165,17 +221,23 @@ def test_parameters_that_overflow_in_the_last_step_are_noticed():
 def test_the_learning_rate_zero_moves_nothing():
     network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
     before = network.parameters.copy()
-    next(train(network, CrossEntropy(), data()[2], Schedule(3, 0.0), progress(SGD(0))))
+    next(train(network, CrossEntropy(), data()[2], Plan(3, 0.0), progress(SGD(0))))
     assert np.array_equal(network.parameters, before)
 
 
-def test_progress_starts_afresh_with_another_optimizer_only():
+def test_progress_starts_afresh_with_another_optimizer_or_schedule_only():
     state = progress(Adam())
-    state.optimizer_state = {"t": 3}
-    state.use(Adam())
-    assert state.optimizer_state == {"t": 3}
-    state.use(SGD())
+    state.optimizer_state, state.schedule_state = {"t": 3}, {"stale": 1}
+    state.use(Adam(), Constant(), "loss")
+    assert (state.optimizer_state, state.schedule_state) == ({"t": 3}, {"stale": 1})
+    state.use(SGD(), Constant(), "loss")
     assert (state.optimizer, state.optimizer_state) == (SGD(), None)
+    assert state.schedule_state == {"stale": 1}
+    state.use(SGD(), Plateau(), "loss")
+    assert (state.schedule, state.schedule_state) == (Plateau(), None)
+    state.start(np.zeros(3))
+    state.use(SGD(), Plateau(), "validation accuracy")  # another score to follow
+    assert state.schedule_state is None
 
 
 @pytest.mark.parametrize(
@@ -199,13 +261,3 @@ def test_patience_compares_with_the_best_not_with_the_last():
     count = Patience(0.0, 2)
     assert [count.is_over(loss) for loss in (1.0, 3.0, 2.0)] == [False, False, True]
     assert count.best == 1.0
-
-
-def test_the_cosine_falls_from_the_learning_rate_to_zero_within_its_epochs():
-    schedule = Schedule(4, 0.5, cosine_epochs=8)
-    rates = [schedule.rate(epochs) for epochs in np.linspace(0, 10, 41)]
-    assert rates[0] == 0.5
-    assert rates[16] == pytest.approx(0.25)
-    np.testing.assert_allclose(rates[32:], 0, atol=1e-16)
-    assert rates == sorted(rates, reverse=True)
-    assert Schedule(4, 0.5).rate(100) == 0.5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,12 @@ class Layer:
 
     A subclass overrides :meth:`forward` and :meth:`backward`, and whichever of the other methods
     do not suit it. See :func:`skcnn.testing.check_layer`.
+
+    A layer that cannot train on a single row, as it compares rows, sets `least_rows` to 2: no
+    mini-batch will have fewer.
     """
+
+    least_rows: ClassVar[int] = 1
 
     def __str__(self) -> str:
         """Return the constructor call without arguments of default value or `repr=False`."""

@@ -24,6 +24,8 @@ class Dense(Layer):
         Number of outputs.
     initializer : {"he_normal", "glorot_uniform", "zeros"}, default="he_normal"
         How the weights start. Biases start at zero.
+    use_bias : bool, default=True
+        Whether to add a bias.
 
     Notes
     -----
@@ -32,6 +34,7 @@ class Dense(Layer):
 
     n_units: int
     initializer: str = "he_normal"
+    use_bias: bool = True
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (n_units,)."""
@@ -45,7 +48,8 @@ class Dense(Layer):
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Return the shapes of weights and bias."""
-        return {"weights": (*input_shape, self.n_units), "bias": (self.n_units,)}
+        shapes: dict[str, Shape] = {"weights": (*input_shape, self.n_units)}
+        return shapes | ({"bias": (self.n_units,)} if self.use_bias else {})
 
     def initialize(self, parameters: Parameters, rng: np.random.Generator) -> None:
         """Draw the weights."""
@@ -59,7 +63,8 @@ class Dense(Layer):
         """y = w.T @ x + b."""
         y = workspace.buffer("y", (self.n_units, x.shape[-1]), x.dtype)
         np.matmul(parameters["weights"].T, x, out=y)
-        add_bias(y, parameters["bias"], out=y)
+        if self.use_bias:
+            add_bias(y, parameters["bias"], out=y)
         return y, x
 
     def backward(
@@ -74,7 +79,8 @@ class Dense(Layer):
     ) -> Array | None:
         """dw = x @ dy.T, db = sum of dy over the batch, dx = w @ dy."""
         np.matmul(cache, dy.T, out=gradients["weights"])
-        bias_gradient(dy, gradients["bias"])
+        if self.use_bias:
+            bias_gradient(dy, gradients["bias"])
         if not need_dx:
             return None
         dx = workspace.buffer("dx", cache.shape, dy.dtype)

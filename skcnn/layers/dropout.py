@@ -1,4 +1,4 @@
-"""Dropout: training with a random part of the features switched off."""
+"""Dropout: training with a random part of the features, or of the feature maps, switched off."""
 
 from __future__ import annotations
 
@@ -43,13 +43,21 @@ class Dropout(Layer):
             return x, None
         if workspace.rng is None:
             raise ValueError(f"{self} draws in training: give its Workspace a generator, rng=.")
-        dropped = min(round(self.rate * 2**16), 2**16 - 1)
-        draws = workspace.rng.integers(0, 2**16, x.shape, np.uint16)
-        mask = workspace.buffer("mask", x.shape, x.dtype)
-        np.greater_equal(draws, dropped, out=mask, casting="unsafe")
-        mask *= 2**16 / (2**16 - dropped)
+        mask = self._mask(x, workspace, workspace.rng)
         y = workspace.buffer("y", x.shape, x.dtype)
         return np.multiply(x, mask, out=y), mask
+
+    def _mask(self, x: Array, workspace: Workspace, rng: np.random.Generator) -> Array:
+        """Return zeros and 1 / (1 - rate) in a shape that broadcasts against x."""
+        return self._draw(x.shape, workspace.buffer("mask", x.shape, x.dtype), rng)
+
+    def _draw(self, shape: Shape, out: Array, rng: np.random.Generator) -> Array:
+        """Fill `out` from as many draws as `shape` says, which broadcasts against it."""
+        dropped = min(round(self.rate * 2**16), 2**16 - 1)
+        draws = rng.integers(0, 2**16, shape, np.uint16)
+        np.greater_equal(draws, dropped, out=out, casting="unsafe")
+        out *= 2**16 / (2**16 - dropped)
+        return out
 
     def backward(
         self,
@@ -65,3 +73,31 @@ class Dropout(Layer):
         if need_dx and cache is not None:
             dy *= cache
         return dy if need_dx else None
+
+
+@dataclass(frozen=True)
+class SpatialDropout(Dropout):
+    """Dropout of whole feature maps: in training, set each map to zero with probability `rate`.
+
+    Neighbouring pixels of a map say nearly the same, so single dropped pixels are hardly missed.
+    After Flatten every feature is a map by itself, and this is :class:`Dropout`.
+
+    Parameters
+    ----------
+    rate : float, default=0.5
+        Probability in [0, 1), to the nearest of 65,536 steps.
+
+    References
+    ----------
+    Tompson, Goroshin, Jain, LeCun, Bregler. Efficient Object Localization Using Convolutional
+    Networks. CVPR 2015.
+    """
+
+    def _mask(self, x: Array, workspace: Workspace, rng: np.random.Generator) -> Array:
+        """Return one number for each map, repeated along the last spatial axis."""
+        if x.ndim == 2:
+            return super()._mask(x, workspace, rng)
+        *_, channels, last, n = x.shape
+        # (C, W, N): long rows to multiply
+        mask = workspace.buffer("mask", (channels, last, n), x.dtype)
+        return self._draw((channels, 1, n), mask, rng)

@@ -16,6 +16,7 @@ from skcnn.layers import (
     Logistic,
     MaxPool,
     ReLU,
+    SpatialDropout,
     Tanh,
 )
 from skcnn.network import Network
@@ -35,7 +36,19 @@ SHAPES = [(5,), (2, 3), (3, 2, 4), (2, 3, 2, 2)]
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize(
-    "layer", [Bias(), ReLU(), Tanh(), Logistic(), Dropout(0.3), Dropout(0), Flatten()], ids=str
+    "layer",
+    [
+        Bias(),
+        ReLU(),
+        Tanh(),
+        Logistic(),
+        Dropout(0.3),
+        Dropout(0),
+        SpatialDropout(0.3),
+        SpatialDropout(0),
+        Flatten(),
+    ],
+    ids=str,
 )
 def test_gradients_are_finite_differences(layer, shape):
     check_layer(layer, shape)
@@ -44,6 +57,7 @@ def test_gradients_are_finite_differences(layer, shape):
 @pytest.mark.parametrize(("features", "units"), [(1, 1), (7, 1), (1, 4), (6, 5)])
 def test_dense_gradients_are_finite_differences(features, units):
     check_layer(Dense(units), (features,))
+    check_layer(Dense(units, use_bias=False), (features,))
 
 
 @pytest.mark.parametrize("kind", FORMULAS)
@@ -116,6 +130,15 @@ def test_flatten_moves_no_number():
     assert y[:, 1].tolist() == x[..., 1].ravel().tolist()
     dx = Flatten().backward({}, {}, y, cache, Workspace(), need_dx=True)
     assert np.array_equal(dx, x)
+
+
+def test_dense_without_a_bias_is_the_product_alone():
+    x = np.random.default_rng(0).standard_normal((6, 4))
+    weights = np.random.default_rng(1).standard_normal((6, 3))
+    layer = Dense(3, use_bias=False)
+    assert layer.parameter_shapes((6,)) == {"weights": (6, 3)}
+    y, _ = layer.forward({"weights": weights}, x, Workspace(), training=True)
+    assert np.array_equal(y, weights.T @ x)
 
 
 def drop(rate, x, seed=0, training=True):
@@ -191,6 +214,52 @@ def test_dropout_of_rate_zero_needs_no_generator():
     assert np.array_equal(Dropout(0).forward({}, x, Workspace(), training=True)[0], x)
 
 
+@pytest.mark.parametrize("shape", [(40, 500), (5, 30, 6, 400), (3, 4, 10, 2, 300)], ids=str)
+def test_spatial_dropout_drops_whole_maps_at_its_rate(shape):
+    workspace = Workspace(np.random.default_rng(0))
+    y, _ = SpatialDropout(0.3).forward({}, np.ones(shape), workspace, training=True)
+    axis = 0 if len(shape) == 2 else len(shape) - 3
+    maps = np.moveaxis(y, (axis, -1), (0, 1)).reshape(shape[axis], shape[-1], -1)
+    assert np.array_equal(maps.min(axis=-1), maps.max(axis=-1))
+    kept = maps[..., 0] != 0
+    n = kept.size
+    assert kept.mean() == pytest.approx(0.7, abs=5 * np.sqrt(0.21 / n))
+    steps = round(0.3 * 2**16)
+    assert y.max() == 2**16 / (2**16 - steps)
+
+
+def test_spatial_dropout_draws_each_map_of_each_sample_by_itself():
+    workspace = Workspace(np.random.default_rng(0))
+    y, _ = SpatialDropout(0.5).forward({}, np.ones((300, 1, 300)), workspace, training=True)
+    kept = (y[:, 0] != 0).astype(float)
+    for one, other in ((kept[:-1], kept[1:]), (kept[:, :-1], kept[:, 1:])):
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] == pytest.approx(0, abs=0.02)
+
+
+def test_spatial_dropout_of_features_is_dropout():
+    x = np.random.default_rng(0).standard_normal((7, 5))
+    one, other = (
+        layer(0.4).forward({}, x, Workspace(np.random.default_rng(3)), training=True)[0]
+        for layer in (Dropout, SpatialDropout)
+    )
+    assert np.array_equal(one, other)
+
+
+def test_spatial_dropout_uses_one_mask_in_both_directions():
+    x, workspace = np.full((2, 8, 3, 9), 3.0), Workspace(np.random.default_rng(0))
+    y, cache = SpatialDropout(0.4).forward({}, x, workspace, training=True)
+    y = y.copy()
+    dx = SpatialDropout(0.4).backward({}, {}, x.copy(), cache, workspace, need_dx=True)
+    assert np.array_equal(dx, y)
+
+
+def test_spatial_dropout_is_the_identity_in_inference():
+    x = np.random.default_rng(0).standard_normal((4, 3, 2, 5))
+    assert np.array_equal(SpatialDropout(0.9).forward({}, x, Workspace(), training=False)[0], x)
+    with pytest.raises(ValueError, match=r"SpatialDropout\(rate=0.9\) draws in training"):
+        SpatialDropout(0.9).forward({}, x, Workspace(), training=True)
+
+
 @pytest.mark.parametrize(
     ("layer", "input_shape", "words"),
     [
@@ -201,6 +270,7 @@ def test_dropout_of_rate_zero_needs_no_generator():
         (Dropout(1), (4,), ["rate=1", "less than 1"]),
         (Dropout(-0.1), (4,), ["rate=-0.1", "at least 0"]),
         (Dropout(float("nan")), (4,), ["rate=nan"]),
+        (SpatialDropout(1.5), (4,), ["rate=1.5", "less than 1"]),
         (Dropout("a"), (4,), ["rate='a'", "number of at least 0 and less than 1"]),
         (Dropout(None), (4,), ["rate=None", "number of at least 0 and less than 1"]),
     ],
@@ -225,6 +295,8 @@ def test_dense_with_an_unknown_initializer_is_named():
         (Conv(8), "Conv(n_filters=8)"),
         (Conv(8, 5, padding="valid"), "Conv(n_filters=8, filter_size=5, padding='valid')"),
         (MaxPool(2), "MaxPool()"),
+        (Dense(3, use_bias=False), "Dense(n_units=3, use_bias=False)"),
+        (SpatialDropout(), "SpatialDropout()"),
         (MaxPool((2, 1)), "MaxPool(pool_size=(2, 1))"),
     ],
 )

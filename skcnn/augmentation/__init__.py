@@ -1,0 +1,18 @@
+"""Random changes of training images that leave their meaning alone."""
+
+from skcnn.augmentation.base import Augment, Augmentation, Compose, augment_batch, check_augment
+from skcnn.augmentation.erasing import RandomErasing
+from skcnn.augmentation.gather import HorizontalFlip, Shift
+from skcnn.augmentation.rotation import Rotation
+
+__all__ = [
+    "Augment",
+    "Augmentation",
+    "Compose",
+    "HorizontalFlip",
+    "RandomErasing",
+    "Rotation",
+    "Shift",
+    "augment_batch",
+    "check_augment",
+]

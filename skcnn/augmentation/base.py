@@ -1,0 +1,234 @@
+"""What an augmentation is, and how a mini-batch goes through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skcnn.workspace import Workspace
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """A random change of each image of a mini-batch: hyper-parameters and no arrays.
+
+    A subclass gives :meth:`apply`, which works on the layout that layers see, batch last, and
+    :meth:`check` if not all parameters suit all images. To be called it takes and returns the
+    users' layout.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcnn.augmentation import HorizontalFlip
+    >>> X = np.arange(4.0).reshape(1, 2, 2, 1)  # one image of 2x2, one channel
+    >>> HorizontalFlip(1.0)(X, np.random.default_rng(0)).reshape(2, 2)
+    array([[1., 0.],
+           [3., 2.]])
+    """
+
+    def check(self, lengths: Shape) -> None:
+        """Raise a ValueError if parameters are wrong, or do not suit images of these lengths."""
+
+    def apply(
+        self, x: Array, rng: np.random.Generator, workspace: Workspace, fill: Array | float
+    ) -> Array:
+        """Return the changed images.
+
+        Parameters
+        ----------
+        x : ndarray of shape (*leading, channels, last, n)
+            Contiguous; may be overwritten.
+        rng : numpy.random.Generator
+            For all draws. How many there are depends on n only.
+        workspace : Workspace
+            Scratch memory, where the result may live.
+        fill : float or ndarray of shape (channels,)
+            What moves in from outside of the image.
+
+        Returns
+        -------
+        ndarray of the shape and dtype of `x`
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define `apply`.")
+
+    def __call__(self, X: Array, rng: np.random.Generator, fill: Array | float = 0.0) -> Array:
+        """Return changed copies of images.
+
+        Parameters
+        ----------
+        X : ndarray of floats of shape (n, *lengths, channels)
+            Left alone.
+        rng : numpy.random.Generator
+            For all draws.
+        fill : float or ndarray of shape (channels,), default=0.0
+            What moves in from outside of the image.
+
+        Returns
+        -------
+        ndarray of the shape and dtype of `X`
+        """
+        X = np.asarray(X)
+        if X.dtype.kind != "f" or not 3 <= X.ndim <= 5:
+            raise ValueError(
+                f"X of dtype {X.dtype} and shape {X.shape} must hold floats in the shape "
+                f"(n, length, channels), (n, height, width, channels) or (n, depth, height, "
+                f"width, channels)."
+            )
+        self.check(X.shape[1:-1])
+        x = np.array(batch_last(X), order="C")
+        return np.array(batch_first(self.apply(x, rng, Workspace(), fill)), order="C")
+
+
+Augment = Augmentation | Callable[..., Array] | Sequence[Any] | None
+
+
+@dataclass(frozen=True)
+class Compose(Augmentation):
+    """One augmentation after the other.
+
+    Parameters
+    ----------
+    steps : sequence
+        Of augmentations and of functions ``(X, rng)``. They share one generator.
+
+    Examples
+    --------
+    >>> from skcnn.augmentation import Compose, HorizontalFlip, Shift
+    >>> Compose([Shift(2), HorizontalFlip()])
+    Compose(steps=(Shift(max_shift=2), HorizontalFlip(probability=0.5)))
+    """
+
+    steps: Sequence[Any]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.steps, tuple | list):
+            raise ValueError(f"steps={self.steps!r} must be a list or tuple of augmentations.")
+        object.__setattr__(self, "steps", tuple(self.steps))  # frozen
+
+    def check(self, lengths: Shape) -> None:
+        """Check each step."""
+        for step in self.steps:
+            check_augment(step, lengths)
+
+    def apply(
+        self, x: Array, rng: np.random.Generator, workspace: Workspace, fill: Array | float
+    ) -> Array:
+        """Apply each step to what the one before returned, with a workspace of its own."""
+        for number, step in enumerate(self.steps):
+            own = workspace.plan(("step", number), Workspace)
+            x = augment_batch(x, step, rng, own, fill)
+        return x
+
+
+def check_augment(augment: Augment, lengths: Shape) -> None:
+    """Raise a ValueError if `augment` is nothing that can augment images of these lengths.
+
+    Parameters
+    ----------
+    augment : Augmentation, callable, sequence of them, or None
+        What the user gave.
+    lengths : tuple of int
+        Spatial lengths of the images, channels left out.
+    """
+    if isinstance(augment, tuple | list):
+        augment = Compose(augment)
+    if isinstance(augment, Augmentation):
+        augment.check(lengths)
+    elif augment is not None and (isinstance(augment, type) or not callable(augment)):
+        raise ValueError(
+            f"augment={augment!r} must be an augmentation, such as Shift(2), a function of "
+            f"(X, rng), a list of these, or None."
+        )
+
+
+def augment_batch(
+    x: Array,
+    augment: Augment,
+    rng: np.random.Generator,
+    workspace: Workspace,
+    fill: Array | float = 0.0,
+) -> Array:
+    """Return a mini-batch augmented.
+
+    Parameters
+    ----------
+    x : ndarray of shape (*leading, channels, last, n)
+        The mini-batch as layers see it, contiguous; may be overwritten.
+    augment : Augmentation, callable, sequence of them, or None
+        A function gets images of shape (n, *lengths, channels), which it may overwrite, and the
+        generator; it returns images of the same shape.
+    rng : numpy.random.Generator
+        For all draws.
+    workspace : Workspace
+        Scratch memory, where the result may live.
+    fill : float or ndarray of shape (channels,), default=0.0
+        What moves in from outside: the mean of the training images, which is 0 if they are
+        standardised.
+
+    Returns
+    -------
+    ndarray of the shape and dtype of `x`
+
+    Raises
+    ------
+    ValueError
+        If a function returns anything but images of the same shape.
+    """
+    if augment is None:
+        return x
+    if isinstance(augment, tuple | list):
+        augment = Compose(augment)
+    if isinstance(augment, Augmentation):
+        return augment.apply(x, rng, workspace, fill)
+    assert callable(augment)
+    images = batch_first(x)
+    X = workspace.buffer("X", images.shape, x.dtype)
+    np.copyto(X, images)
+    np.copyto(x, batch_last(_checked(augment(X, rng), X.shape)), casting="same_kind")
+    return x
+
+
+def _checked(images: Any, shape: Shape) -> Array:
+    """Return what a user's function returned, or raise a ValueError that says what is wrong."""
+    expected = f"It must return an array of finite floats of shape {shape}, as it was given"
+    if not isinstance(images, np.ndarray):
+        raise ValueError(f"augment returned {type(images).__name__}. {expected}.")
+    if images.shape != shape:
+        raise ValueError(f"augment returned an array of shape {images.shape}. {expected}.")
+    if images.dtype.kind != "f":
+        raise ValueError(f"augment returned an array of dtype {images.dtype}. {expected}.")
+    if not np.isfinite(images).all():
+        raise ValueError(f"augment returned NaN or infinity. {expected}.")
+    return images
+
+
+def batch_first(x: Array) -> Array:
+    """View (*leading, channels, last, n) as (n, *leading, last, channels)."""
+    rank = x.ndim - 2
+    return x.transpose(rank + 1, *range(rank - 1), rank, rank - 1)
+
+
+def batch_last(X: Array) -> Array:
+    """View (n, *leading, last, channels) as (*leading, channels, last, n)."""
+    rank = X.ndim - 2
+    return X.transpose(*range(1, rank), rank + 1, rank, 0)
+
+
+def fill_values(fill: Array | float, x: Array) -> Array:
+    """Shape one value a channel, or one for all, so that it broadcasts against x."""
+    return np.asarray(fill, x.dtype).reshape(-1, 1, 1)
+
+
+def check_between(value: Any, name: str, least: float, most: float) -> None:
+    """Raise a ValueError if the value is not a number within these bounds."""
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not (number and least <= float(value) <= most):
+        raise ValueError(f"{name}={value!r} must be a number between {least} and {most}.")

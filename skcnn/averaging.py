@@ -1,0 +1,141 @@
+"""Averages of the weights that training passes through, which predict better than the last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from skcnn.network import Network
+
+Average = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class WeightAveraging:
+    """An average of a network's parameters over steps or epochs, and of its state as well.
+
+    Hyper-parameters only. What is averaged travels in a dict, so that it can be copied and saved:
+    `parameters` and `state`, sums of vectors, and `weight`, the sum of their weights. Training
+    calls :meth:`after_step` and :meth:`after_epoch` always; a subclass overrides one of them. The
+    network that is trained is never changed.
+    """
+
+    def start(self, network: Network) -> Average:
+        """Return an average of nothing."""
+        return {
+            "parameters": np.zeros_like(network.parameters),
+            "state": np.zeros_like(network.state),
+            "weight": 0.0,
+        }
+
+    def after_step(self, average: Average, network: Network) -> None:
+        """Take note of the network after a step."""
+
+    def after_epoch(self, average: Average, network: Network, share: float | None) -> None:
+        """Take note of the network after an epoch.
+
+        Parameters
+        ----------
+        average : dict
+            From :meth:`start`; changes.
+        network : Network
+            As it is after the epoch.
+        share : float or None
+            Finished epochs divided by all there will be; None if nobody knows, in partial_fit.
+        """
+
+    def averaged(self, average: Average, network: Network) -> Network:
+        """Return a copy of the network with the average in place of parameters and state.
+
+        If nothing has been averaged yet, it is a copy of the network as it is.
+        """
+        result = network.copy()
+        if average["weight"]:
+            for vector, total in self._vectors(average, result):
+                np.divide(total, average["weight"], out=vector)
+        return result
+
+    def _add(self, average: Average, network: Network, past: float = 1.0) -> None:
+        """Multiply the weights so far by `past` and add the network with weight 1."""
+        for vector, total in self._vectors(average, network):
+            if past != 1:
+                total *= past
+            total += vector
+        average["weight"] = average["weight"] * past + 1
+
+    def _vectors(self, average: Average, network: Network) -> tuple[tuple[Any, Any], ...]:
+        """Pair each vector of the network with its sum."""
+        return (
+            (network.parameters, average["parameters"]),
+            (network.state, average["state"]),
+        )
+
+
+@dataclass(frozen=True)
+class ExponentialMovingAverage(WeightAveraging):
+    """Average over steps, each later one weighted more by a constant factor.
+
+    The network of k steps ago has the weight decay**k, divided by the sum of all weights. So the
+    average is right from the first step on and needs no warm-up.
+
+    Parameters
+    ----------
+    decay : float, default=0.99
+        In [0, 1). About ``1 / (1 - decay)`` steps count.
+
+    References
+    ----------
+    Polyak, Juditsky. Acceleration of Stochastic Approximation by Averaging. SIAM Journal on
+    Control and Optimization 30, 1992.
+    """
+
+    decay: float = 0.99
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.decay, Real) and 0 <= float(self.decay) < 1):
+            raise ValueError(
+                f"decay={self.decay!r} must be a number of at least 0 and less than 1."
+            )
+
+    def after_step(self, average: Average, network: Network) -> None:
+        """Fade the past and add the network."""
+        self._add(average, network, float(self.decay))
+
+
+@dataclass(frozen=True)
+class StochasticWeightAveraging(WeightAveraging):
+    """Plain average over the ends of the last epochs.
+
+    Parameters
+    ----------
+    begin : float, default=0.75
+        In [0, 1): epochs that end after this share of all epochs count, the last one always. If
+        nobody knows how many there will be, as in partial_fit, all count.
+
+    References
+    ----------
+    Izmailov, Podoprikhin, Garipov, Vetrov, Wilson. Averaging Weights Leads to Wider Optima and
+    Better Generalization. UAI 2018.
+    """
+
+    begin: float = 0.75
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.begin, Real) and 0 <= float(self.begin) < 1):
+            raise ValueError(
+                f"begin={self.begin!r} must be a number of at least 0 and less than 1."
+            )
+
+    def after_epoch(self, average: Average, network: Network, share: float | None) -> None:
+        """Add the network if the epoch counts."""
+        if share is None or share > self.begin:
+            self._add(average, network)
+
+
+AVERAGINGS: dict[str, type[WeightAveraging]] = {
+    "ema": ExponentialMovingAverage,
+    "swa": StochasticWeightAveraging,
+}

@@ -1,0 +1,56 @@
+"""Weights of classes, as a factor for each row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def weight_of_each_class(
+    class_weight: Mapping[Any, float] | str, classes: Array, targets: Array, weights: Array | None
+) -> Array:
+    """Return the weight of each class, in the order of `classes`.
+
+    Parameters
+    ----------
+    class_weight : dict or "balanced"
+        A class that the dict does not name counts 1. "balanced": sum of all weights / (number of
+        classes * sum of the weights of the class).
+    classes : ndarray of shape (n_classes,)
+        Labels.
+    targets : ndarray of shape (n,)
+        Class index of each row.
+    weights : ndarray of shape (n,) or None
+        Weight of each row; None: 1.
+
+    Raises
+    ------
+    ValueError
+        If the dict names a label that is no class, or holds what is no weight.
+    """
+    if isinstance(class_weight, str):
+        counts = np.bincount(targets, weights, len(classes))
+        present = counts > 0
+        counts[~present] = 1
+        balanced: Array = counts.sum(where=present) / (present.sum() * counts)
+        return balanced
+    labels = classes.tolist()
+    unknown = [label for label in class_weight if label not in set(labels)]
+    if unknown:
+        raise ValueError(
+            f"class_weight names {unknown}, but the classes are {labels}. Leave out what is no "
+            f"class, and write labels in the type that y has."
+        )
+    for label, weight in class_weight.items():
+        if not isinstance(weight, Real) or not isfinite(weight) or float(weight) < 0:
+            raise ValueError(
+                f"class_weight[{label!r}]={weight!r} must be a finite number of at least 0."
+            )
+    return np.array([float(class_weight.get(label, 1)) for label in labels])

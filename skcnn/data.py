@@ -1,0 +1,88 @@
+"""Validated rows of X with their targets and weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a fit is given, checked; y and weights belong to `rows` of X.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Images, flat.
+    X_shape : tuple of int or None
+        Shape of one image if X came shaped.
+    X_dtype : dtype
+        What X came in.
+    y : ndarray
+        One target for each row.
+    rows : ndarray of int or None
+        Which rows of X; None: all.
+    weights : ndarray or None
+        Positive weights; None: all rows count the same.
+    """
+
+    X: Array
+    X_shape: tuple[int, ...] | None
+    X_dtype: np.dtype[Any]
+    y: Array
+    rows: Array | None = None
+    weights: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, index: Array) -> Data:
+        """Return some of the rows, numbered as `y` is."""
+        return replace(
+            self,
+            y=self.y[index],
+            rows=index if self.rows is None else self.rows[index],
+            weights=None if self.weights is None else self.weights[index],
+        )
+
+    def weighted_by(self, factors: Array, name: str) -> Data:
+        """Return data whose weights are multiplied; rows of zero weight are left out.
+
+        Parameters
+        ----------
+        factors : ndarray of shape (n,)
+            Finite and not negative.
+        name : str
+            What an error message calls them.
+
+        Raises
+        ------
+        ValueError
+            If no row is left.
+        """
+        largest = factors.max(initial=0)
+        weights = factors / largest if largest else factors  # a large sum must not overflow
+        if self.weights is not None:
+            weights = weights * self.weights
+        if not weights.any():
+            raise ValueError(f"{name} is zero for every row: nothing is left to learn from.")
+        weighted = replace(self, weights=weights)
+        return weighted if weights.all() else weighted.take(np.flatnonzero(weights))
+
+    @property
+    def relative_weights(self) -> Array | None:
+        """Weights with a mean of 1; None, to the last bit, if all are equal."""
+        if self.weights is None or self.weights.min() == self.weights.max():
+            return None
+        relative: Array = self.weights / self.weights.mean()
+        return relative
+
+    @property
+    def chosen_images(self) -> Array:
+        """The rows of X that count."""
+        return self.X if self.rows is None else self.X[self.rows]

@@ -1,0 +1,202 @@
+"""BaseCNN: what fit and partial_fit do, whatever the targets are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, NoReturn, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+
+from skcnn.data import Data
+from skcnn.fitting import Finished, Run, Snapshot
+from skcnn.mini_batches import mini_batches
+from skcnn.model import SPLITTING, Model
+from skcnn.parallel import Team, thread_count, with_one_blas_thread
+from skcnn.training import DivergenceError, Patience, Plan, train
+from skcnn.validation import hold_out
+
+Array = npt.NDArray[Any]
+
+
+def can_continue(estimator: BaseCNN) -> bool:
+    """Return whether partial_fit exists; raise an AttributeError that says why it does not."""
+    if estimator.early_stopping:
+        raise AttributeError(
+            "partial_fit is not available with early_stopping=True, since a single epoch cannot "
+            "be stopped early. Set early_stopping=False, or use warm_start=True."
+        )
+    if isinstance(estimator.solver, str) and estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit is not available with solver='lbfgs', which needs all data at once. Use "
+            "solver='adam' or 'sgd'."
+        )
+    return True
+
+
+class BaseCNN(Model):
+    """Fits, whatever the targets are. What a subclass defines stands in Model."""
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any]) -> Self:
+        """Train for `max_iter` epochs, afresh or with `warm_start` further."""
+        first = not (self.warm_start and hasattr(self, "network_"))
+        with _restored_on_error(self):
+            data = self._check_data(X, y, sample_weight, reset=first)
+            data = self._take_note_of_y(data, first=first)
+            held_out, held_out_by_user = None, _is_given(*validation)
+            if first:
+                self._seed = check_random_state(self.random_state).randint(2**31 - 1, size=4)
+            if self.early_stopping and not held_out_by_user:
+                rng = np.random.default_rng(self._seed_sequence(SPLITTING))
+                parts = hold_out(self._strata(data), self.validation_fraction, rng)
+                data, held_out = (data.take(part) for part in parts)
+            followed = self._followed(held_out_by_user or self.early_stopping)
+            self._begin(data, followed) if first else self._continue(followed)
+            if held_out_by_user:
+                held_out = self._check_validation_data(*validation)
+            interrupt = self._train(data, held_out, self.max_iter, keep_state=self.warm_start)
+        if interrupt is not None:
+            raise interrupt
+        return self
+
+    def _partial_fit(
+        self, X: Any, y: Any, sample_weight: Any, take_note_of_y: Callable[[Data], Data]
+    ) -> Self:
+        """Train for one epoch; `take_note_of_y` does what the method does for fit."""
+        first = not hasattr(self, "network_")
+        with _restored_on_error(self):
+            data = self._check_data(X, y, sample_weight, reset=first)
+            data = take_note_of_y(data)
+            if first:
+                self._seed = check_random_state(self.random_state).randint(2**31 - 1, size=4)
+                self._begin(data, "loss")
+            else:
+                self._continue("loss")
+            interrupt = self._train(data, None, n_epochs=None, keep_state=True)
+            if interrupt is not None:
+                raise interrupt
+        return self
+
+    def _followed(self, validated: bool) -> str:
+        """Return the name of the score that a schedule is told."""
+        scoring = self.scoring if isinstance(self.scoring, str) else "by a function"
+        return f"validation {scoring}" if validated else "loss"
+
+    def _train(
+        self, data: Data, held_out: Data | None, n_epochs: int | None, *, keep_state: bool
+    ) -> KeyboardInterrupt | None:
+        """Train and record; return an interrupt that left finished epochs behind.
+
+        n_epochs=None is one epoch of nobody knows how many.
+        """
+        samples, loss = self._augmented(self._samples(data, "y"), data), self._loss()
+        mini_batches(len(data), self._batch_size(len(data)), self.network_.least_rows)  # or raise
+        validation = None if held_out is None else self._validation(held_out, loss)
+        plan = Plan(
+            self._batch_size(len(data)),
+            self.learning_rate,
+            self.alpha,
+            self.shuffle,
+            self.max_grad_norm,
+            n_epochs,
+        )
+        team = Team(thread_count(self.n_jobs))
+        run = Run(
+            self.network_,
+            self._progress,
+            self.history_,
+            self._patience() if n_epochs else Patience(None, 1),
+            validation,
+            self.early_stopping,
+            keep_state and not self.early_stopping,
+            self._after_epoch,
+        )
+        epochs = train(self.network_, loss, samples, plan, self._progress, team)
+
+        def work() -> None:
+            with team:
+                run.draw(islice(epochs, n_epochs or 1))
+
+        interrupt = None
+        try:
+            with_one_blas_thread(work)
+        except DivergenceError as error:
+            self._diverged(run, error)
+        except KeyboardInterrupt as stop:
+            if run.finished is None:
+                raise
+            interrupt = stop
+        assert run.finished is not None
+        self._keep(run.finished)
+        return interrupt
+
+    def _after_epoch(self, snapshot: Snapshot) -> bool:
+        """Report an epoch; return whether to stop."""
+        if self.verbose:
+            print(_line(snapshot.history))
+        return False
+
+    def _diverged(self, run: Run, error: DivergenceError) -> NoReturn:
+        done = self.history_ if run.finished is None else run.finished.last.history
+        raise ValueError(
+            f"Training diverged: the loss became NaN or infinite in epoch {len(done) + 1} with "
+            f"learning_rate={self.learning_rate}. Use a smaller learning_rate."
+        ) from error
+
+    def _keep(self, finished: Finished) -> None:
+        """Set the attributes of the model that a run leaves behind."""
+        last, best = finished
+        kept = best if best is not None and self.early_stopping else last
+        attributes = {
+            "network_": kept.network,
+            "_progress": last.progress,
+            "history_": last.history,
+            "n_iter_": len(last.history),
+            "loss_": last.history[-1]["loss"],
+            "loss_curve_": [record["loss"] for record in last.history],
+        }
+        if best is not None:
+            attributes |= {
+                "validation_scores_": [
+                    record["validation_score"]
+                    for record in last.history
+                    if "validation_score" in record
+                ],
+                "best_validation_score_": best.score,
+                "best_iter_": len(best.history),
+            }
+        self.__dict__.update(attributes)
+
+
+def _is_given(X_val: Any, y_val: Any, sample_weight_val: Any) -> bool:
+    """Return whether there is a validation set; a part of one is a ValueError."""
+    if (X_val is None) != (y_val is None):
+        missing = "X_val" if X_val is None else "y_val"
+        raise ValueError(f"X_val and y_val belong together, but {missing} is missing.")
+    if X_val is None and sample_weight_val is not None:
+        raise ValueError("sample_weight_val needs X_val and y_val, which are missing.")
+    return X_val is not None
+
+
+def _line(history: list[dict[str, Any]]) -> str:
+    """Return what verbose training says of the last epoch."""
+    record = history[-1]
+    names = ("loss", "accuracy", "validation_loss", "validation_score")
+    told = [f"{name.replace('_', ' ')} {record[name]:.4f}" for name in names if name in record]
+    return f"Epoch {len(history)}: {', '.join(told)}, {record['seconds']:.2f} s"
+
+
+@contextmanager
+def _restored_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Undo every change of attributes if the block raises."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

@@ -1,0 +1,99 @@
+"""A run of epochs: what is recorded, when it ends, and which model it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from skcnn.network import Network
+from skcnn.training import Epoch, Patience, Progress
+from skcnn.validation import Validation
+
+
+class Snapshot(NamedTuple):
+    """The model as it is after an epoch, in arrays of its own."""
+
+    network: Network
+    progress: Progress
+    history: list[dict[str, Any]]
+
+    @property
+    def score(self) -> float:
+        """Validation score of the epoch."""
+        return float(self.history[-1]["validation_score"])
+
+
+class Finished(NamedTuple):
+    """The last epoch that was finished, and the one of the best validation score, if any."""
+
+    last: Snapshot
+    best: Snapshot | None
+
+
+@dataclass
+class Run:
+    """Takes note of epochs as they are drawn.
+
+    Parameters
+    ----------
+    network : Network
+        What is trained.
+    progress : Progress
+        Goes on with it.
+    history : list of dict
+        Records of earlier epochs; not changed.
+    patience : Patience
+        When to stop: asked about the negative validation score with `early_stopping`, about the
+        training loss without.
+    validation : Validation or None
+        What to measure after each epoch.
+    early_stopping : bool
+        See `patience`.
+    keep_state : bool
+        Whether snapshots hold the optimizer's state.
+    after_epoch : callable
+        Is given each snapshot; returns whether to stop.
+
+    Attributes
+    ----------
+    finished : Finished or None
+        What there is to keep. It changes at once, so that an interrupt leaves it consistent.
+    """
+
+    network: Network
+    progress: Progress
+    history: list[dict[str, Any]]
+    patience: Patience
+    validation: Validation | None
+    early_stopping: bool
+    keep_state: bool
+    after_epoch: Callable[[Snapshot], bool]
+    finished: Finished | None = field(default=None, init=False)
+
+    def draw(self, epochs: Iterator[Epoch]) -> None:
+        """Draw epochs until there are no more or it is time to stop."""
+        for epoch in epochs:
+            score = self._record(epoch)
+            assert self.finished is not None
+            stop = self.after_epoch(self.finished.last)
+            if self.patience.is_over(-score if self.early_stopping else epoch.loss) or stop:
+                return
+
+    def _record(self, epoch: Epoch) -> float:
+        """Measure, tell the schedule, take a snapshot; return the score."""
+        record = {name: value for name, value in epoch._asdict().items() if value is not None}
+        score = -epoch.loss
+        if self.validation is not None:
+            measured = self.validation.measure(self.network)
+            record |= {"validation_loss": measured.loss, "validation_score": measured.score}
+            score = measured.score
+        self.progress.note(score)
+        before = [] if self.finished is None else self.finished.last.history
+        progress = self.progress.copy(with_optimizer_state=self.keep_state)
+        last = Snapshot(self.network.copy(), progress, [*(before or self.history), record])
+        best = None if self.finished is None else self.finished.best
+        if self.validation is not None and (best is None or score > best.score):
+            best = last
+        self.finished = Finished(last, best)
+        return score

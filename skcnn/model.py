@@ -1,0 +1,240 @@
+"""Model: what estimators share besides fitting: validated data, the network, its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.metrics import check_scoring
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from skcnn._sklearn_compat import _check_sample_weight, takes_sample_weight
+from skcnn.architecture import summarize
+from skcnn.augmentation import check_augment
+from skcnn.data import Data
+from skcnn.inference import outputs_of
+from skcnn.inputs import (
+    Images,
+    Standardizer,
+    check_range,
+    check_same_shape,
+    compute_dtype,
+    declared_dtype,
+    flatten_images,
+    layer_shape,
+    resolve_image_shape,
+    split_channels,
+)
+from skcnn.losses import Loss
+from skcnn.network import Network
+from skcnn.parallel import thread_count, with_one_blas_thread
+from skcnn.parameters import Parameters
+from skcnn.step import RandomStreams, Samples
+from skcnn.training import Progress
+from skcnn.validation import Validation
+
+Array = npt.NDArray[Any]
+
+# What the user's seed is split into; the order is part of what a seed gives.
+INITIAL, SHUFFLING, DRAWING, SPLITTING = range(4)
+
+
+class Model(Parameters, BaseEstimator):
+    """Data, network and outputs, whatever the targets are.
+
+    A subclass stores its parameters with :meth:`_store` and defines :meth:`_check_y`,
+    :meth:`_take_note_of_y`, :meth:`_encode`, :meth:`_n_outputs` and :meth:`_loss`.
+    """
+
+    _seed: Array
+    _progress: Progress
+    _standardizer: Standardizer | None
+    _fill: Array | None  # the training mean, where augmentation needs it and it is not 0
+
+    # What the targets are
+
+    def _check_y(self, y: Any, name: str) -> Array:
+        """Return y as an array with one entry a row, or raise a ValueError."""
+        raise NotImplementedError
+
+    def _take_note_of_y(self, data: Data, *, first: bool) -> Data:
+        """Learn from all of y what a fit needs to know, or compare; return the data, weighted."""
+        raise NotImplementedError
+
+    def _weighted(self, data: Data) -> Data:
+        """Return held-out data with weights as in training."""
+        return data
+
+    def _learn_targets(self, data: Data) -> None:
+        """Learn from the targets that a fresh model is trained on, such as their scale."""
+
+    def _strata(self, data: Data) -> Array:
+        """Return what the validation set is stratified by, as integers from 0."""
+        return np.zeros(len(data), dtype=int)
+
+    def _encode(self, data: Data, name: str) -> Array:
+        """Return y as the loss takes it, one row a sample; `name` is what errors call it."""
+        raise NotImplementedError
+
+    def _n_outputs(self) -> int:
+        """Return the number of the network's outputs."""
+        raise NotImplementedError
+
+    def _loss(self) -> Loss:
+        """Return what training makes small."""
+        raise NotImplementedError
+
+    # Data
+
+    def _check_data(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool, suffix: str = ""
+    ) -> Data:
+        """Validate X, y and weights; leave rows of zero weight out."""
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        X_dtype = declared_dtype(X)
+        X, X_shape = self._check_images(X, reset=reset)
+        y = self._check_y(y, f"y{suffix}")
+        check_consistent_length(X, y)
+        data = Data(X, X_shape, X_dtype or X.dtype, y)
+        if sample_weight is None:
+            return data
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        return data.weighted_by(weights, f"sample_weight{suffix}")
+
+    def _check_validation_data(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Data:
+        """Validate what is held out by the user, with the network built."""
+        try:
+            data = self._check_data(X_val, y_val, sample_weight_val, reset=False, suffix="_val")
+            return self._weighted(data)
+        except ValueError as error:
+            raise ValueError(
+                f"The validation set (X_val, y_val, sample_weight_val) does not fit: {error}"
+            ) from error
+
+    def _check_images(self, X: Any, *, reset: bool) -> tuple[Array, tuple[int, ...] | None]:
+        """Return X as a flat array, and the shape of one image if X came shaped."""
+        X, X_shape = flatten_images(X)
+        if not reset:
+            check_same_shape(X_shape, self.image_shape_)
+        X = validate_data(self, X, reset=reset)
+        if not reset:
+            check_range(X, self.network_.dtype)
+        return X, X_shape
+
+    def _samples(self, data: Data, name: str) -> Samples:
+        network, standardizer = self.network_, self._standardizer
+        images = Images(data.X, self.image_shape_, standardizer, network.dtype, data.rows)
+        return Samples(images, self._encode(data, name), data.relative_weights)
+
+    def _augmented(self, samples: Samples, data: Data) -> Samples:
+        """Return samples whose mini-batches are augmented; what moves in is the training mean."""
+        if self.augment is None:
+            return samples
+        lengths, channels = split_channels(self.image_shape_)
+        check_augment(self.augment, lengths)
+        if self._standardizer is None and self._fill is None:
+            weights = data.relative_weights
+            self._fill = Standardizer.learn(data.X, data.rows, weights, channels).mean
+        fill = 0.0 if self._fill is None else self._fill
+        return replace(samples, augment=self.augment, fill=fill)
+
+    def _validation(self, held_out: Data, loss: Loss) -> Validation:
+        scoring = self.scoring
+        if not isinstance(scoring, str) or scoring not in ("loss", "accuracy"):
+            scoring = self._scorer(held_out)
+        samples = self._samples(held_out, "y_val")
+        return Validation(samples, loss, scoring, thread_count(self.n_jobs))
+
+    def _scorer(self, held_out: Data) -> Callable[[], Any]:
+        """Return a function that asks the scorer about the network as it is."""
+        scorer = check_scoring(self, self.scoring)
+        model = copy(self)  # shares the network
+        model.__dict__.pop("feature_names_in_", None)  # what is held out is an array
+        weights = held_out.relative_weights
+        if weights is None:
+            return partial(scorer, model, held_out.chosen_images, held_out.y)
+        if not takes_sample_weight(scorer):
+            raise ValueError(
+                f"scoring={self.scoring!r} does not take sample_weight, but rows of the validation "
+                f"set differ in weight. Use a scorer with a parameter sample_weight."
+            )
+        return partial(scorer, model, held_out.chosen_images, held_out.y, sample_weight=weights)
+
+    # The network
+
+    def _seed_sequence(self, purpose: int) -> np.random.SeedSequence:
+        return np.random.SeedSequence(self._seed, spawn_key=(purpose,))
+
+    def _begin(self, data: Data, followed: str) -> None:
+        """Set everything that a fresh model starts from."""
+        self.image_shape_ = resolve_image_shape(self.image_shape, data.X_shape, data.X.shape[1])
+        layers = self._architecture().build(self.image_shape_, self._n_outputs())
+        dtype = compute_dtype(self.dtype, data.X_dtype)
+        if dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype={self.dtype!r} must be 'auto', float32 or float64.")
+        check_range(data.X, dtype)
+        self.network_ = Network(layers, layer_shape(self.image_shape_), dtype)
+        self.network_.initialize(np.random.default_rng(self._seed_sequence(INITIAL)))
+        self._progress = Progress(
+            self._optimizer(),
+            np.random.default_rng(self._seed_sequence(SHUFFLING)),
+            RandomStreams(self._seed_sequence(DRAWING)),
+            self._schedule(),
+            followed=followed,
+        )
+        self._standardizer = None
+        self._fill = None
+        if self.standardize:
+            _, channels = split_channels(self.image_shape_)
+            weights = data.relative_weights
+            self._standardizer = Standardizer.learn(data.X, data.rows, weights, channels)
+        self._learn_targets(data)
+        self.history_: list[dict[str, Any]] = []
+        for name in ("validation_scores_", "best_validation_score_", "best_iter_"):
+            self.__dict__.pop(name, None)
+
+    def _continue(self, followed: str) -> None:
+        """Copy what training changes, so that a failure leaves the model as it was."""
+        self._validate_params()  # scikit-learn does not, once fitted
+        layers = self._architecture().build(self.image_shape_, self._n_outputs())
+        dtype = compute_dtype(self.dtype, self.network_.dtype)
+        kept = {
+            "the layers": layers == self.network_.layers,
+            "image_shape": self.image_shape in (None, self.image_shape_)
+            or self.image_shape_
+            == resolve_image_shape(self.image_shape, None, self.n_features_in_),
+            "dtype": dtype == self.network_.dtype,
+            "standardize": self.standardize == (self._standardizer is not None),
+        }
+        if not all(kept.values()):
+            changed = [name for name, same in kept.items() if not same]
+            raise ValueError(
+                f"What makes up the network was changed after the first fit: {changed}. It has "
+                f"image_shape={self.image_shape_}, dtype={self.network_.dtype} and the layers "
+                f"{[str(layer) for layer in self.network_.layers]}. Set the parameters back, or "
+                f"fit a clone to start again."
+            )
+        self.network_, self._progress = self.network_.copy(), self._progress.copy()
+        self._progress.use(self._optimizer(), self._schedule(), followed)
+
+    def summary(self) -> str:
+        """Return a table of the layers as built, their output shapes and parameter counts."""
+        check_is_fitted(self)
+        return summarize(self.network_)
+
+    def _outputs(self, X: Any) -> Array:
+        """Return the network's outputs, of shape (n_outputs, n_samples)."""
+        check_is_fitted(self)
+        X, _ = self._check_images(X, reset=False)
+        images = Images(X, self.image_shape_, self._standardizer, self.network_.dtype)
+        n_threads = thread_count(self.n_jobs)
+        return with_one_blas_thread(lambda: outputs_of(self.network_, images, n_threads))
