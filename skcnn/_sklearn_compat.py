@@ -19,11 +19,9 @@ __all__ = [
 
 def takes_sample_weight(scorer: Callable[..., Any]) -> bool:
     """Return whether a scorer, of scikit-learn or a plain function, can be given weights."""
-    of_scikit_learn = getattr(scorer, "_accept_sample_weight", None)
-    if of_scikit_learn is not None:
-        return bool(of_scikit_learn())
+    function = getattr(scorer, "_score_func", scorer)  # what a scorer of scikit-learn calls
     try:
-        parameters = signature(scorer).parameters
+        parameters = signature(function).parameters
     except (TypeError, ValueError):
         return False
     takes_all = any(part.kind is Parameter.VAR_KEYWORD for part in parameters.values())

@@ -169,7 +169,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         Validation score of each epoch that had one. This and the following are there only if
         there was a validation set.
     best_validation_score_ : float
-        The best of the last call.
+        The best within the last call that had a validation set.
     best_iter_ : int
         Number of its epoch, counted from 1; with `early_stopping` the weights are those after it.
 

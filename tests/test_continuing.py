@@ -360,3 +360,18 @@ def test_a_failed_first_fit_leaves_nothing(digits, make_classifier):
 def test_warm_start_is_true_or_false(warm_start, digits, make_classifier):
     with pytest.raises(ValueError, match="'warm_start' parameter"):
         make_classifier(warm_start=warm_start).fit(*digits)
+
+
+# Clipping, which is a matter of one step
+
+
+def test_long_gradients_are_clipped(digits, make_classifier, assert_same_bits):
+    X, y = digits[0].astype(np.float64), digits[1]
+    kind = {"solver": SGD(0), "max_iter": 1, "batch_size": 300}
+    plain = make_classifier(**kind).fit(X, y)
+    assert_same_bits(make_classifier(**kind, max_grad_norm=1e9).fit(X, y), plain, X)
+    start = make_classifier(**kind | {"learning_rate": 1e-300}).fit(X, y).network_.parameters
+    clipped = make_classifier(**kind, max_grad_norm=0.001).fit(X, y).network_.parameters
+    moved = np.linalg.norm(clipped - start)
+    assert moved == pytest.approx(0.001 * 0.01, rel=1e-9)
+    assert np.linalg.norm(plain.network_.parameters - start) > 2 * moved

@@ -497,6 +497,16 @@ def test_a_pipeline_transforms_the_validation_set(parts, make_classifier):
 
 
 @pytest.mark.usefixtures("routing")
+@pytest.mark.parametrize("scoring", ["accuracy", "f1_macro", lambda m, X, y: m.score(X, y)])
+def test_scorers_work_where_metadata_are_routed(scoring, parts, make_classifier):
+    weight = None if callable(scoring) else np.linspace(0, 2, 100)
+    model = fitted(make_classifier(scoring=scoring), parts, weight_val=weight)
+    with config_context(enable_metadata_routing=False):
+        expected = fitted(make_classifier(scoring=scoring), parts, weight_val=weight)
+    assert model.validation_scores_ == expected.validation_scores_
+
+
+@pytest.mark.usefixtures("routing")
 def test_a_search_passes_the_validation_set_on(parts, make_classifier):
     X, y, X_val, y_val = parts
     model = make_classifier(early_stopping=True).set_fit_request(X_val=True, y_val=True)
