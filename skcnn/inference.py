@@ -14,9 +14,11 @@ from skcnn.workspace import Workspace
 
 Array = npt.NDArray[Any]
 
-# A chunk has as many images as keep a core busy for so long, within these bounds.
-CHUNK_MULTIPLY_ADDS = 30_000_000
-CHUNK_IMAGES = (16, 64)
+# A chunk has as many images as keep a core busy for so long, within these bounds, and fewer if
+# it would then take more than the last number.
+CHUNK_MULTIPLY_ADDS = 10_000_000
+CHUNK_IMAGES = (32, 256)
+MOST_MULTIPLY_ADDS = 1_000_000_000
 
 
 def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:
@@ -34,7 +36,9 @@ def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:
         How many threads share the chunks; the outputs do not depend on it.
     """
     least, most = CHUNK_IMAGES
-    size = min(max(CHUNK_MULTIPLY_ADDS // max(network.multiply_adds, 1), least), most)
+    multiply_adds = max(network.multiply_adds, 1)
+    size = min(max(CHUNK_MULTIPLY_ADDS // multiply_adds, least), most)
+    size = max(min(size, MOST_MULTIPLY_ADDS // multiply_adds), 1)
     n_chunks = -(-len(images) // size)
     n_threads = min(n_threads, n_chunks)
     views = network.views()

@@ -134,12 +134,15 @@ class Team:
             self._pool.shutdown()
             self._pool = None
 
-    def map(self, function: Callable[[int, int], T], n_tasks: int) -> list[T]:
+    def map(
+        self, function: Callable[[int, int], T], n_tasks: int, *, alone: bool = False
+    ) -> list[T]:
         """Return function(thread, task) for tasks 0, 1, ... in their order.
 
-        Threads take the next task as they become free. An exception stops them all.
+        Threads take the next task as they become free. An exception stops them all. `alone`
+        leaves all tasks to the calling thread, as is best when they are short.
         """
-        if self._pool is None or n_tasks == 1:
+        if self._pool is None or n_tasks == 1 or alone:
             return [function(0, task) for task in range(n_tasks)]
         tasks = deque(range(n_tasks))
         results: dict[int, T] = {}

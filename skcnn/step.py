@@ -21,6 +21,8 @@ Array = npt.NDArray[Any]
 # The most rows of a shard, and the least work.
 SHARD_ROWS = 64
 SHARD_MULTIPLY_ADDS = 3_000_000
+# Threads wait for the interpreter now and then: a shard of less work is done sooner by one alone.
+SHARED_MULTIPLY_ADDS = 10_000_000
 
 
 def quiet_overflow() -> np.errstate:
@@ -143,6 +145,7 @@ class GradientStep:
                 self._shards[number], parts[number], len(rows), thread, streams[number]
             ),
             len(parts),
+            alone=len(parts[0]) * self._multiply_adds < SHARED_MULTIPLY_ADDS,
         )
         shards = self._shards[: len(parts)]
         for shard in shards[1:]:

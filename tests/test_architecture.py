@@ -52,8 +52,18 @@ def of_kind(layers, *kinds):
 
 def test_a_block_pools_before_bias_and_activation():
     assert build() == (
-        Conv(4, 3, use_bias=False), MaxPool(2), Bias(), ReLU(), Flatten(), OUTPUT,
+        Conv(4, 3, use_bias=False, interleave=2), MaxPool(2, interleaved=True),
+        Bias(), ReLU(), Flatten(), OUTPUT,
     )  # fmt: skip
+
+
+def test_columns_are_interleaved_where_pooling_gains_by_it():
+    few, pool, *_ = build(n_filters=3)
+    assert (few.interleave, pool.interleaved) == (1, False)
+    wide, pool, *_ = build((9, 11), pool_size=3)
+    assert (wide.interleave, pool.interleaved) == (3, True)
+    assert str(wide).endswith("use_bias=False)")  # a matter of layout, not shown
+    assert str(pool) == "MaxPool(pool_size=3)"
 
 
 def test_average_pooling_comes_after_the_activation():
@@ -103,7 +113,8 @@ def test_what_is_built_computes_the_plain_block(image_shape, padding, pooling):
 
 def test_batch_normalisation_takes_the_place_of_the_bias():
     assert build(batch_norm=True, hidden_layer_sizes=(7,)) == (
-        Conv(4, 3, use_bias=False), BatchNorm(), MaxPool(2), ReLU(), Flatten(),
+        Conv(4, 3, use_bias=False, interleave=2), BatchNorm(),
+        MaxPool(2, interleaved=True), ReLU(), Flatten(),
         Dense(7, use_bias=False), BatchNorm(), ReLU(), OUTPUT,
     )  # fmt: skip
     assert build(batch_norm=True, pool_size=1)[:3] == (
@@ -139,9 +150,10 @@ def test_a_normalised_block_computes_the_textbook_block_for_gammas_of_both_signs
 
 def test_block_dropout_acts_on_maps_after_each_block():
     layers = build((16, 16), n_filters=(4, 6), block_dropout=0.25, dropout=0.5)
-    block = [MaxPool(2), Bias(), ReLU(), SpatialDropout(0.25)]
+    block = [MaxPool(2, interleaved=True), Bias(), ReLU(), SpatialDropout(0.25)]
     assert layers == (
-        Conv(4, 3, use_bias=False), *block, Conv(6, 3, use_bias=False), *block,
+        Conv(4, 3, use_bias=False, interleave=2), *block,
+        Conv(6, 3, use_bias=False, interleave=2), *block,
         Flatten(), Dropout(0.5), OUTPUT,
     )  # fmt: skip
 
@@ -154,7 +166,7 @@ def test_given_layers_get_no_block_dropout_and_no_batch_normalisation():
 
 def test_one_value_counts_for_every_block():
     convs = of_kind(build((16, 16), n_filters=(4, 6, 8)), Conv)
-    assert convs == [Conv(f, 3, use_bias=False) for f in (4, 6, 8)]
+    assert convs == [Conv(f, 3, use_bias=False, interleave=2) for f in (4, 6, 8)]
 
 
 def test_a_tuple_has_an_entry_a_block():

@@ -9,7 +9,7 @@ from joblib import Parallel, delayed, parallel_config
 from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skcnn import ScratchCNNClassifier
+from skcnn import ScratchCNNClassifier, step
 from skcnn.layers import AveragePool, Conv, Dropout, Flatten, Tanh
 from skcnn.parallel import Team, thread_count
 from skcnn.step import split
@@ -17,7 +17,7 @@ from skcnn.step import split
 ARCHITECTURES = {
     "seed": {"n_filters": 1, "filter_size": 6, "padding": "valid", "batch_size": 128},
     "two blocks": {"n_filters": (8, 16), "filter_size": 5, "batch_size": 96},
-    "dropout": {"n_filters": 16, "hidden_layer_sizes": 32, "dropout": 0.5, "batch_size": 64},
+    "dropout": {"n_filters": 16, "hidden_layer_sizes": 32, "dropout": 0.5, "batch_size": 96},
     "strided": {"n_filters": (32, 32), "stride": (2, 1), "activation": "tanh", "batch_size": 70},
     "layers": {
         "layers": [Conv(16, 5), Tanh(), AveragePool(3), Dropout(0.2), Conv(8), Flatten()],
@@ -25,6 +25,11 @@ ARCHITECTURES = {
         "solver": "sgd",
     },
 }
+
+
+@pytest.fixture(autouse=True)
+def _share_also_what_is_done_sooner_alone(monkeypatch):
+    monkeypatch.setattr(step, "SHARED_MULTIPLY_ADDS", 0)
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +89,27 @@ def test_the_architectures_are_really_split_over_threads(images):
     assert min(sizes.values()) > 1
 
 
+@pytest.mark.parametrize(("least", "names"), [(0, 2), (10**15, 1)])
+def test_short_shards_are_left_to_the_calling_thread(least, names, images, monkeypatch):
+    monkeypatch.setattr(step, "SHARED_MULTIPLY_ADDS", least)
+    threads = set()
+    run = step.GradientStep._run_shard
+
+    def noting(self, shard, rows, n, thread, stream):
+        threads.add(thread)
+        return run(self, shard, rows, n, thread, stream)
+
+    monkeypatch.setattr(step.GradientStep, "_run_shard", noting)
+    make("two blocks", 2, max_iter=4).fit(*images)
+    assert len(threads) == names
+
+
 def test_the_split_knows_rows_and_work_only():
     rows = np.arange(128)
-    assert [len(part) for part in split(rows, 10**6)] == [32] * 4
-    assert [len(part) for part in split(rows[:32], 10**6)] == [32]
+    assert [len(part) for part in split(rows, 10**6)] == [64, 64]
+    assert [len(part) for part in split(rows[:64], 10**6)] == [64]
+    # an even number, so that two threads have the same to do
+    assert [len(part) for part in split(np.arange(150), 10**6)] == [37, 38, 37, 38]
     assert [len(part) for part in split(np.arange(1000), 10**6)] == [62, 63] * 8
     assert [len(part) for part in split(rows, 10)] == [128]
     for n in range(1, 200):

@@ -72,23 +72,30 @@ def products_of_a_step(parameters, image_shape=(28, 28), n=32):
     return matmul.call_count
 
 
-def test_valid_convolutions_take_one_stacked_product_for_each_direction():
-    # forward and weights of both, input of the second, whose edges take 2 + 1 + 2 products
-    convolutions = 2 + 2 + (2 + 1 + 2)
+# bias gradients are products with ones: one for each block and dense layer
+def test_minimal_filtering_takes_two_products_more_for_each_direction():
+    first = 1 + 1  # forward and weights, each one stacked product
+    forward, weights = 1 + 3, 1 + 2  # images, weights and outputs to points; gradients likewise
+    images = (2 + 1 + 2) + 1  # rows at the edges have windows of their own
+    second = forward + weights + images
     output = 3
-    assert products_of_a_step(KERAS) == convolutions + output
+    biases = 3
+    assert products_of_a_step(KERAS) == first + second + output + biases
 
 
 def test_same_convolutions_take_a_product_more_for_each_row_at_the_edge():
     # 5 x 5: two rows at either edge have windows of their own
-    convolutions = 2 * 5 + 2 * 5 + 5
+    first = 5 + 5
+    second = (5 + 3) + (5 + 2) + (5 + 1)
     dense = 2 * 3
-    assert products_of_a_step(LENET) == convolutions + dense
+    biases = 4
+    assert products_of_a_step(LENET) == first + second + dense + biases
 
 
 def test_the_first_layer_computes_no_gradient_for_the_images():
     one_block = {"n_filters": 4, "filter_size": 3, "padding": "valid"}
-    assert products_of_a_step(one_block) == 2 + 3
+    biases = 2
+    assert products_of_a_step(one_block) == 2 + 3 + biases
 
 
 def test_training_on_mapped_8_bit_images_reads_them_batch_by_batch(tmp_path):
