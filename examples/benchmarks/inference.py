@@ -34,7 +34,7 @@ def run(settings: Settings) -> list[Table]:
             compiled = compiled_side(
                 network,
                 CHUNK,
-                settings.compile_limit,
+                settings.compile_limit if threads == 1 else 0,
                 notes,
                 lambda clf: clf.predict_proba(X, CHUNK),
             )

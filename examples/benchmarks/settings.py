@@ -14,7 +14,7 @@ class Settings:
     threads: tuple[int, ...] = (1, 2)
     batch_sizes: tuple[int, ...] = (32, 128)
     n_images: int = 5000  # to train on, and to predict
-    rounds: int = 7
+    rounds: int = 5
     compile_limit: float = 180.0  # seconds that torch.compile may take; 0 leaves it out
     per_sample_images: int = 500
     latency_calls: int = 200
