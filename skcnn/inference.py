@@ -45,14 +45,11 @@ def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:
     inputs = [Workspace() for _ in range(n_threads)]
     workspaces = [network.workspaces() for _ in range(n_threads)]
     outputs = np.empty((*network.shapes[-1], len(images)), network.dtype)
-    errors = np.geterr()  # a thread starts with NumPy's own
 
     def fill(thread: int, chunk: int) -> None:
         part = slice(chunk * size, min((chunk + 1) * size, len(images)))
-        with np.errstate(**errors):
-            x = images.batch(part, inputs[thread])
-            workspace = workspaces[thread]
-            outputs[..., part], _ = network.forward(x, workspace, training=False, views=views)
+        x = images.batch(part, inputs[thread])
+        outputs[..., part], _ = network.forward(x, workspaces[thread], training=False, views=views)
 
     with Team(n_threads) as team:
         team.map(fill, n_chunks)

@@ -94,14 +94,14 @@ class CrossEntropy(Loss):
         """Return the weighted cross-entropy and its gradient, weights * (p - smoothed onehot)."""
         samples = np.arange(outputs.shape[1])
         z = workspace.buffer("gradient", outputs.shape, outputs.dtype)
-        np.subtract(outputs, outputs.max(axis=0), out=z)
+        np.subtract(outputs, np.maximum.reduce(outputs), out=z)
         z_target = z[targets, samples]
         rest = self.label_smoothing
         if rest:
             z_target *= 1 - rest
             z_target += rest * z.mean(axis=0)
         np.exp(z, out=z)
-        total = z.sum(axis=0)
+        total = np.add.reduce(z)
         losses = np.log(total) - z_target
         z /= total
         if rest:
@@ -114,7 +114,7 @@ class CrossEntropy(Loss):
     def hits(self, outputs: Array, targets: Array, weights: Array | None) -> float:
         """Return the weight of the rows whose largest output is that of their class."""
         hits = outputs.argmax(axis=0) == targets
-        return float(hits.sum() if weights is None else weights @ hits)
+        return float(np.count_nonzero(hits) if weights is None else weights @ hits)
 
     def predict(self, outputs: Array) -> Array:
         """Softmax: exp(z) / sum of exp(z)."""

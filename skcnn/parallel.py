@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import numpy as np
 from joblib import effective_n_jobs
 from threadpoolctl import ThreadpoolController
 
@@ -139,15 +140,21 @@ class Team:
     ) -> list[T]:
         """Return function(thread, task) for tasks 0, 1, ... in their order.
 
-        Threads take the next task as they become free. An exception stops them all. `alone`
-        leaves all tasks to the calling thread, as is best when they are short.
+        Threads take the next task as they become free, and treat floating-point errors as the
+        calling thread does. An exception stops them all. `alone` leaves all tasks to the calling
+        thread, as is best when they are short.
         """
         if self._pool is None or n_tasks == 1 or alone:
             return [function(0, task) for task in range(n_tasks)]
         tasks = deque(range(n_tasks))
         results: dict[int, T] = {}
+        errors = np.geterr()  # a thread starts with NumPy's own
 
         def work(thread: int) -> None:
+            with np.errstate(**errors):
+                take_tasks(thread)
+
+        def take_tasks(thread: int) -> None:
             while True:
                 try:
                     task = tasks.popleft()

@@ -165,14 +165,13 @@ class GradientStep:
         np.copyto(shard.state, network.state)
         targets = samples.targets[rows]
         weights = None if samples.weights is None else samples.weights[rows]
-        with quiet_overflow():
-            x = samples.images.batch(rows, inputs)
-            x = augment_batch(x, samples.augment, stream, self._augmenting[thread], samples.fill)
-            outputs, caches = network.forward(x, workspaces, training=True, views=shard.views)
-            hits = self._loss.hits(outputs, targets, weights)
-            scale = 1 / n if weights is None else (weights / n).astype(outputs.dtype)
-            value, dy = self._loss.value_and_gradient(outputs, targets, scale, inputs)
-            network.backward(dy, caches, shard.gradients, workspaces, views=shard.views)
+        x = samples.images.batch(rows, inputs)
+        x = augment_batch(x, samples.augment, stream, self._augmenting[thread], samples.fill)
+        outputs, caches = network.forward(x, workspaces, training=True, views=shard.views)
+        hits = self._loss.hits(outputs, targets, weights)
+        scale = 1 / n if weights is None else (weights / n).astype(outputs.dtype)
+        value, dy = self._loss.value_and_gradient(outputs, targets, scale, inputs)
+        network.backward(dy, caches, shard.gradients, workspaces, views=shard.views)
         return value, hits
 
     def _average_state(self, shards: list[_Shard], parts: list[Array]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import count
+from math import isfinite
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -221,13 +222,14 @@ def train(
     for epoch in count():
         start, total, hits, rates = perf_counter(), 0.0, [], []
         order = progress.shuffling.permutation(n) if plan.shuffle else np.arange(n)
-        for part in parts:
-            rates.append(plan.learning_rate * progress.factor(plan.share(epoch + part.start / n)))
-            value, batch_hits = step.run(order[part])
-            _check_finite(value)
-            total += value
-            hits.append(batch_hits)
-            with quiet_overflow():
+        with quiet_overflow():
+            for part in parts:
+                factor = progress.factor(plan.share(epoch + part.start / n))
+                rates.append(plan.learning_rate * factor)
+                value, batch_hits = step.run(order[part])
+                _check_finite(value)
+                total += value
+                hits.append(batch_hits)
                 _move(network, step.gradient, rates[-1], plan, progress)
         _check_parameters(network.parameters)
         right = [weight for weight in hits if weight is not None]
@@ -245,7 +247,7 @@ def _move(network: Network, gradient: Array, rate: float, plan: Plan, progress: 
 
 
 def _check_finite(value: float) -> None:
-    if not np.isfinite(value):
+    if not isfinite(value):
         raise DivergenceError("The loss is no longer finite.")
 
 

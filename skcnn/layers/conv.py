@@ -229,7 +229,7 @@ def _multiply_by_lowered(
         single = workspace.buffer("dw", shape, total.dtype)
         np.matmul(windows, columns, out=single)
         part = total[:, group.taps]
-        part += single.reshape(len(part), -1, *part.shape[1:]).sum(axis=1)
+        part += np.add.reduce(single.reshape(len(part), -1, *part.shape[1:]), axis=1)
 
 
 def _multiply_by_weights(
