@@ -141,7 +141,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         For initial weights, shuffling and dropout. The same integer gives the same bits on one
         machine.
     verbose : int, default=0
-        1 prints a line an epoch.
+        1 prints a line an epoch. 2 also shows a live bar within the epoch, on a terminal where rich
+        or tqdm is installed (the extra `progress`).
 
     Attributes
     ----------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -12,12 +11,14 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from skcnn._callbacks import CallbackSupportMixin, FitTasks
 from skcnn.data import Data
+from skcnn.epoch_bar import EpochBar
 from skcnn.fitting import Finished, Run, Snapshot
 from skcnn.mini_batches import mini_batches
 from skcnn.model import SPLITTING, Model
 from skcnn.parallel import Team, thread_count, with_one_blas_thread
-from skcnn.training import DivergenceError, Patience, Plan, train
+from skcnn.training import DivergenceError, Epoch, Patience, train
 from skcnn.validation import hold_out
 
 Array = npt.NDArray[Any]
@@ -38,12 +39,13 @@ def can_continue(estimator: BaseCNN) -> bool:
     return True
 
 
-class BaseCNN(Model):
+class BaseCNN(CallbackSupportMixin, Model):
     """Fits, whatever the targets are. What a subclass defines stands in Model."""
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any]) -> Self:
         """Train for `max_iter` epochs, afresh or with `warm_start` further."""
         first = not (self.warm_start and hasattr(self, "network_"))
+        tasks = FitTasks(self, self.max_iter, X, y, sample_weight)
         with _restored_on_error(self):
             data = self._check_data(X, y, sample_weight, reset=first)
             data = self._take_note_of_y(data, first=first)
@@ -58,7 +60,11 @@ class BaseCNN(Model):
             self._begin(data, followed) if first else self._continue(followed)
             if held_out_by_user:
                 held_out = self._check_validation_data(*validation)
-            interrupt = self._train(data, held_out, self.max_iter, keep_state=self.warm_start)
+            interrupt = self._train(
+                data, held_out, self.max_iter, keep_state=self.warm_start, tasks=tasks
+            )
+            if interrupt is None:
+                tasks.end()
         if interrupt is not None:
             raise interrupt
         return self
@@ -87,39 +93,39 @@ class BaseCNN(Model):
         return f"validation {scoring}" if validated else "loss"
 
     def _train(
-        self, data: Data, held_out: Data | None, n_epochs: int | None, *, keep_state: bool
+        self,
+        data: Data,
+        held_out: Data | None,
+        n_epochs: int | None,
+        *,
+        keep_state: bool,
+        tasks: FitTasks | None = None,
     ) -> KeyboardInterrupt | None:
         """Train and record; return an interrupt that left finished epochs behind.
 
         n_epochs=None is one epoch of nobody knows how many.
         """
         samples, loss = self._augmented(self._samples(data, "y"), data), self._loss()
-        mini_batches(len(data), self._batch_size(len(data)), self.network_.least_rows)  # or raise
-        validation = None if held_out is None else self._validation(held_out, loss)
-        plan = Plan(
-            self._batch_size(len(data)),
-            self.learning_rate,
-            self.alpha,
-            self.shuffle,
-            self.max_grad_norm,
-            n_epochs,
-        )
-        team = Team(thread_count(self.n_jobs))
+        plan = self._plan(len(data), n_epochs)
+        mini_batches(len(data), plan.batch_size, self.network_.least_rows)  # or raise
         run = Run(
             self.network_,
             self._progress,
             self.history_,
             self._patience() if n_epochs else Patience(None, 1),
-            validation,
+            None if held_out is None else self._validation(held_out, loss),
             self.early_stopping,
             keep_state and not self.early_stopping,
-            self._after_epoch,
+            lambda snapshot: self._after_epoch(snapshot, run, tasks),
         )
-        epochs = train(self.network_, loss, samples, plan, self._progress, team)
+        team, bar = Team(thread_count(self.n_jobs)), EpochBar(len(data), shown=self.verbose > 1)
+        epochs = train(self.network_, loss, samples, plan, self._progress, team, bar.advance)
+        if tasks is not None:
+            tasks.begin()
 
         def work() -> None:
-            with team:
-                run.draw(islice(epochs, n_epochs or 1))
+            with team, bar:
+                run.draw(self._announced(epochs, n_epochs or 1, run, tasks, bar))
 
         interrupt = None
         try:
@@ -131,14 +137,29 @@ class BaseCNN(Model):
                 raise
             interrupt = stop
         assert run.finished is not None
-        self._keep(run.finished)
+        self.__dict__.update(self._attributes(run.finished))
         return interrupt
 
-    def _after_epoch(self, snapshot: Snapshot) -> bool:
+    def _announced(
+        self,
+        epochs: Iterator[Epoch],
+        n_epochs: int,
+        run: Run,
+        tasks: FitTasks | None,
+        bar: EpochBar,
+    ) -> Iterator[Epoch]:
+        """Draw epochs, each after it was announced."""
+        for number in range(n_epochs):
+            if tasks is not None:
+                tasks.begin_epoch(lambda: self._attributes(run.finished))
+            bar.begin(f"Epoch {len(self.history_) + number + 1}")
+            yield next(epochs)
+
+    def _after_epoch(self, snapshot: Snapshot, run: Run, tasks: FitTasks | None) -> bool:
         """Report an epoch; return whether to stop."""
         if self.verbose:
             print(_line(snapshot.history))
-        return False
+        return tasks is not None and tasks.end_epoch(lambda: self._attributes(run.finished))
 
     def _diverged(self, run: Run, error: DivergenceError) -> NoReturn:
         done = self.history_ if run.finished is None else run.finished.last.history
@@ -147,8 +168,10 @@ class BaseCNN(Model):
             f"learning_rate={self.learning_rate}. Use a smaller learning_rate."
         ) from error
 
-    def _keep(self, finished: Finished) -> None:
-        """Set the attributes of the model that a run leaves behind."""
+    def _attributes(self, finished: Finished | None) -> dict[str, Any]:
+        """Return the attributes of the model that a run leaves behind after these epochs."""
+        if finished is None:
+            return {"network_": self.network_.copy()}
         last, best = finished
         kept = best if best is not None and self.early_stopping else last
         attributes = {
@@ -169,7 +192,7 @@ class BaseCNN(Model):
                 "best_validation_score_": best.score,
                 "best_iter_": len(best.history),
             }
-        self.__dict__.update(attributes)
+        return attributes
 
 
 def _is_given(X_val: Any, y_val: Any, sample_weight_val: Any) -> bool:

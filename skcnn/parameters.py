@@ -16,7 +16,7 @@ from skcnn.augmentation import Augment, Augmentation
 from skcnn.layers import Activation
 from skcnn.optimizers import OPTIMIZERS, Optimizer
 from skcnn.schedules import SCHEDULES, Schedule, as_schedule
-from skcnn.training import Patience
+from skcnn.training import Patience, Plan
 
 # batch_size="auto" makes about so many steps an epoch, within these sizes.
 AUTO_STEPS = 50
@@ -128,6 +128,16 @@ class Parameters:
 
     def _schedule(self) -> Schedule:
         return as_schedule(self.learning_rate_schedule)
+
+    def _plan(self, n: int, n_epochs: int | None) -> Plan:
+        return Plan(
+            self._batch_size(n),
+            self.learning_rate,
+            self.alpha,
+            self.shuffle,
+            self.max_grad_norm,
+            n_epochs,
+        )
 
     def _patience(self) -> Patience:
         tol = self.tol or 0.0 if self.early_stopping else self.tol

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -185,6 +185,7 @@ def train(
     plan: Plan,
     progress: Progress,
     team: Team,
+    after_step: Callable[[int], object] | None = None,
 ) -> Iterator[Epoch]:
     """Train in place, without end: each item that is drawn is one epoch over the samples.
 
@@ -204,6 +205,8 @@ def train(
         who knows the score. Weight decay comes before each step.
     team : Team
         Who computes; any number of threads gives the same bits.
+    after_step : callable, default=None
+        Told the number of rows after each mini-batch.
 
     Yields
     ------
@@ -229,6 +232,8 @@ def train(
             hits.append(batch_hits)
             with quiet_overflow():
                 _move(network, step.gradient, rates[-1], plan, progress)
+            if after_step is not None:
+                after_step(part.stop - part.start)
         _check_parameters(network.parameters)
         right = [weight for weight in hits if weight is not None]
         accuracy = sum(right) / n if right else None
