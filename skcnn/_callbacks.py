@@ -26,15 +26,22 @@ class FitTasks:
 
     Parameters
     ----------
-    estimator : CallbackSupportMixin
-        Being fitted.
-    n_epochs : int
+    estimator : CallbackSupportMixin, default=None
+        Being fitted; None: nobody is told anything.
+    n_epochs : int, default=1
         The most there will be.
-    X, y, sample_weight : array-like
+    X, y, sample_weight : array-like, default=None
         As they were given to fit.
     """
 
-    def __init__(self, estimator: Any, n_epochs: int, X: Any, y: Any, sample_weight: Any) -> None:
+    def __init__(
+        self,
+        estimator: Any = None,
+        n_epochs: int = 1,
+        X: Any = None,
+        y: Any = None,
+        sample_weight: Any = None,
+    ) -> None:
         start = getattr(estimator, "_init_callback_context", None)
         self._root = None if start is None else start(max_subtasks=n_epochs)
         self._epoch: Any = None
@@ -56,11 +63,13 @@ class FitTasks:
         """Tell that an epoch has ended; return whether a callback asks to stop."""
         if self._root is None:
             return False
-        return bool(
-            self._epoch.call_on_fit_task_end(**self._given, reconstruction_attributes=attributes)
-        )
+        epoch, self._epoch = self._epoch, None
+        stop = epoch.call_on_fit_task_end(**self._given, reconstruction_attributes=attributes)
+        return bool(stop)
 
     def end(self) -> None:
-        """Tell that the fit has ended."""
+        """Tell that the fit has ended, and an epoch that was begun for nothing."""
         if self._root is not None:
+            if self._epoch is not None:
+                self._epoch.call_on_fit_task_end(**self._given)
             self._root.call_on_fit_task_end(**self._given, reconstruction_attributes={})

@@ -15,10 +15,13 @@ from skcnn._callbacks import CallbackSupportMixin, FitTasks
 from skcnn.data import Data
 from skcnn.epoch_bar import EpochBar
 from skcnn.fitting import Finished, Run, Snapshot
+from skcnn.lbfgs import Objective, train_lbfgs
+from skcnn.losses import Loss
 from skcnn.mini_batches import mini_batches
 from skcnn.model import SPLITTING, Model
 from skcnn.parallel import Team, thread_count, with_one_blas_thread
-from skcnn.training import DivergenceError, Epoch, Patience, train
+from skcnn.step import Samples
+from skcnn.training import DivergenceError, Patience, Plan, train
 from skcnn.validation import hold_out
 
 Array = npt.NDArray[Any]
@@ -31,7 +34,7 @@ def can_continue(estimator: BaseCNN) -> bool:
             "partial_fit is not available with early_stopping=True, since a single epoch cannot "
             "be stopped early. Set early_stopping=False, or use warm_start=True."
         )
-    if isinstance(estimator.solver, str) and estimator.solver == "lbfgs":
+    if estimator._full_batch:
         raise AttributeError(
             "partial_fit is not available with solver='lbfgs', which needs all data at once. Use "
             "solver='adam' or 'sgd'."
@@ -47,6 +50,7 @@ class BaseCNN(CallbackSupportMixin, Model):
         first = not (self.warm_start and hasattr(self, "network_"))
         tasks = FitTasks(self, self.max_iter, X, y, sample_weight)
         with _restored_on_error(self):
+            self._check_full_batch()
             data = self._check_data(X, y, sample_weight, reset=first)
             data = self._take_note_of_y(data, first=first)
             held_out, held_out_by_user = None, _is_given(*validation)
@@ -61,7 +65,7 @@ class BaseCNN(CallbackSupportMixin, Model):
             if held_out_by_user:
                 held_out = self._check_validation_data(*validation)
             interrupt = self._train(
-                data, held_out, self.max_iter, keep_state=self.warm_start, tasks=tasks
+                data, held_out, self.max_iter, tasks, keep_state=self.warm_start
             )
             if interrupt is None:
                 tasks.end()
@@ -82,7 +86,7 @@ class BaseCNN(CallbackSupportMixin, Model):
                 self._begin(data, "loss")
             else:
                 self._continue("loss")
-            interrupt = self._train(data, None, n_epochs=None, keep_state=True)
+            interrupt = self._train(data, None, None, FitTasks(), keep_state=True)
             if interrupt is not None:
                 raise interrupt
         return self
@@ -97,9 +101,9 @@ class BaseCNN(CallbackSupportMixin, Model):
         data: Data,
         held_out: Data | None,
         n_epochs: int | None,
+        tasks: FitTasks,
         *,
         keep_state: bool,
-        tasks: FitTasks | None = None,
     ) -> KeyboardInterrupt | None:
         """Train and record; return an interrupt that left finished epochs behind.
 
@@ -108,6 +112,7 @@ class BaseCNN(CallbackSupportMixin, Model):
         samples, loss = self._augmented(self._samples(data, "y"), data), self._loss()
         plan = self._plan(len(data), n_epochs)
         mini_batches(len(data), plan.batch_size, self.network_.least_rows)  # or raise
+        bar = EpochBar(len(data), shown=self.verbose > 1 and not self._full_batch)
         run = Run(
             self.network_,
             self._progress,
@@ -117,19 +122,12 @@ class BaseCNN(CallbackSupportMixin, Model):
             self.early_stopping,
             keep_state and not self.early_stopping,
             lambda snapshot: self._after_epoch(snapshot, run, tasks),
+            lambda: self._before_epoch(run, tasks, bar),
         )
-        team, bar = Team(thread_count(self.n_jobs)), EpochBar(len(data), shown=self.verbose > 1)
-        epochs = train(self.network_, loss, samples, plan, self._progress, team, bar.advance)
-        if tasks is not None:
-            tasks.begin()
-
-        def work() -> None:
-            with team, bar:
-                run.draw(self._announced(epochs, n_epochs or 1, run, tasks, bar))
-
+        tasks.begin()
         interrupt = None
         try:
-            with_one_blas_thread(work)
+            with_one_blas_thread(lambda: self._draw(run, loss, samples, plan, bar))
         except DivergenceError as error:
             self._diverged(run, error)
         except KeyboardInterrupt as stop:
@@ -140,32 +138,39 @@ class BaseCNN(CallbackSupportMixin, Model):
         self.__dict__.update(self._attributes(run.finished))
         return interrupt
 
-    def _announced(
-        self,
-        epochs: Iterator[Epoch],
-        n_epochs: int,
-        run: Run,
-        tasks: FitTasks | None,
-        bar: EpochBar,
-    ) -> Iterator[Epoch]:
-        """Draw epochs, each after it was announced."""
-        for number in range(n_epochs):
-            if tasks is not None:
-                tasks.begin_epoch(lambda: self._attributes(run.finished))
-            bar.begin(f"Epoch {len(self.history_) + number + 1}")
-            yield next(epochs)
+    def _draw(self, run: Run, loss: Loss, samples: Samples, plan: Plan, bar: EpochBar) -> None:
+        """Run epochs, or the iterations that stand in for them, until it is time to stop."""
+        network, progress = self.network_, self._progress
+        with Team(thread_count(self.n_jobs)) as team, bar:
+            if self._full_batch:
+                objective = Objective(network, loss, samples, self.alpha, progress, team)
+                progress.start(network.parameters)
+                start = network.parameters.copy()
+                train_lbfgs(objective, start, self.max_iter, run.before_epoch, run.note)
+            else:
+                epochs = train(network, loss, samples, plan, progress, team, bar.advance)
+                run.draw(epochs, plan.n_epochs or 1)
 
-    def _after_epoch(self, snapshot: Snapshot, run: Run, tasks: FitTasks | None) -> bool:
+    def _before_epoch(self, run: Run, tasks: FitTasks, bar: EpochBar) -> None:
+        """Announce an epoch."""
+        tasks.begin_epoch(lambda: self._attributes(run.finished))
+        bar.begin(f"Epoch {len(run.recorded) + 1}")
+
+    def _after_epoch(self, snapshot: Snapshot, run: Run, tasks: FitTasks) -> bool:
         """Report an epoch; return whether to stop."""
         if self.verbose:
             print(_line(snapshot.history))
-        return tasks is not None and tasks.end_epoch(lambda: self._attributes(run.finished))
+        return tasks.end_epoch(lambda: self._attributes(run.finished))
 
     def _diverged(self, run: Run, error: DivergenceError) -> NoReturn:
-        done = self.history_ if run.finished is None else run.finished.last.history
+        remedy = (
+            "solver='lbfgs'. Scale the input, use a larger alpha, or another solver."
+            if self._full_batch
+            else f"learning_rate={self.learning_rate}. Use a smaller learning_rate."
+        )
         raise ValueError(
-            f"Training diverged: the loss became NaN or infinite in epoch {len(done) + 1} with "
-            f"learning_rate={self.learning_rate}. Use a smaller learning_rate."
+            f"Training diverged: the loss became NaN or infinite in epoch {len(run.recorded) + 1} "
+            f"with {remedy}"
         ) from error
 
     def _attributes(self, finished: Finished | None) -> dict[str, Any]:

@@ -28,12 +28,12 @@ class Epoch(NamedTuple):
 
     `loss` and `accuracy` are weighted means over the epoch's batches, each as it was before its
     step; a loss that knows no right and wrong has the accuracy None. `learning_rate` is that of
-    the first step, `seconds` is wall time.
+    the first step, None where there is none; `seconds` is wall time.
     """
 
     loss: float
     accuracy: float | None
-    learning_rate: float
+    learning_rate: float | None
     seconds: float
 
 

@@ -217,3 +217,27 @@ def test_the_regressor_has_callbacks_too(digits):
     assert [each.n_iter_ for each in recorder.models] == [1, 2]
     last = [row["r2"] for row in monitor.get_logs().data if row["task_name"] == "epoch"][-1]
     assert last == model.score(X, y)
+
+
+@pytest.mark.parametrize("stop_after", [None, 3])
+def test_iterations_of_lbfgs_are_epochs(make_classifier, digits, assert_same_bits, stop_after):
+    X, y = digits
+    kind = {"solver": "lbfgs", "batch_size": "auto"}
+    model, recorder = with_recorder(make_classifier(max_iter=5, **kind), stop_after=stop_after)
+    model.fit(X, y)
+    n_iter = stop_after or 5
+    assert model.n_iter_ == n_iter
+    assert recorder.told == ["setup", "begin fit", *n_iter * EPOCH, "end fit", "teardown"]
+    assert_same_bits(recorder.models[1], make_classifier(max_iter=2, **kind).fit(X, y), X)
+
+
+def test_an_iteration_that_came_to_nothing_ends_too(make_classifier, digits):
+    X, y = digits
+    model, recorder = with_recorder(
+        make_classifier(solver="lbfgs", batch_size="auto", max_iter=200)
+    )
+    model.fit(X, y)
+    assert model.n_iter_ < 200
+    tasks = recorder.told[2:-2]
+    assert tasks == len(tasks) // 2 * list(EPOCH)
+    assert len(tasks) // 2 in (model.n_iter_, model.n_iter_ + 1)

@@ -20,6 +20,7 @@ REPETITION = "check_sample_weight_equivalence_on_dense_data"
 # classifier, which show why.
 COUPLED = {
     "early_stopping": {"early_stopping": True},
+    "early_stopping, lbfgs": {"early_stopping": True, "solver": "lbfgs"},
     "batch_norm": {"batch_norm": True},
     "dropout": {"dropout": 0.2},
     "block_dropout": {"block_dropout": 0.1},
@@ -28,6 +29,8 @@ COUPLED = {
 PLAIN = {
     "absolute_error": {"loss": "absolute_error"},
     "sgd": {"solver": "sgd", "learning_rate": 0.01},
+    "lbfgs": {"solver": "lbfgs"},
+    "lbfgs, alpha": {"solver": "lbfgs", "alpha": 0.01},
     "hidden layer": {"hidden_layer_sizes": 16},
 }
 
