@@ -80,9 +80,12 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     dtype : {"auto", "float32", "float64"} or dtype, default="auto"
         Of all computation. "auto": float32 for float32, float16, bool and integers of up to 16
         bits, else float64.
-    solver : {"adam", "sgd"} or Optimizer, default="adam"
+    solver : {"adam", "sgd", "lbfgs"} or Optimizer, default="adam"
         How gradients move the weights. "sgd" has Nesterov momentum of 0.9, as in
-        :class:`~sklearn.neural_network.MLPClassifier`; ``SGD(momentum=0)`` is plain.
+        :class:`~sklearn.neural_network.MLPClassifier`; ``SGD(momentum=0)`` is plain. "lbfgs", for
+        small data, takes all rows at once, and an iteration stands in place of an epoch. It uses no
+        learning rate and does not go with `batch_size`, `dropout`, `block_dropout`, `batch_norm`,
+        `augment` and `max_grad_norm`.
     learning_rate : float, default=2e-3
         Step size, which the schedule multiplies.
     learning_rate_schedule : {"constant", "cosine", "one_cycle", "plateau"}, Schedule or callable, \
@@ -95,7 +98,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         with "cosine" and "one_cycle" its rate is constant. See :mod:`skcnn.schedules`.
     alpha : float, default=0.0
         Decoupled weight decay: before each step weights shrink by the factor
-        ``1 - learning_rate * alpha``. Biases do not.
+        ``1 - learning_rate * alpha``. Biases do not. With "lbfgs" it is an L2 term: ``alpha / 2``
+        times the sum of the squares of these weights is added to the loss, which is a mean.
     label_smoothing : float, default=0.0
         Share of each target's probability that is spread evenly over all classes.
     augment : Augmentation, callable, or sequence of them, default=None
@@ -109,12 +113,13 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         Rows of a mini-batch, never more than there are. "auto": a fiftieth of the rows, but at
         least 8 and at most 32; up to 32 rows are one mini-batch.
     max_iter : int, default=20
-        Number of epochs.
+        Number of epochs. With "lbfgs" the most iterations; it ends sooner if no step makes the
+        loss smaller, and usually needs some hundreds.
     shuffle : bool, default=True
         Whether each epoch goes through the rows in another random order.
     tol : float, default=None
         Stop when the training loss has not been below its best by more than `tol` for
-        `n_iter_no_change` epochs in a row. None: run all `max_iter` epochs. With `early_stopping`
+        `n_iter_no_change` epochs in a row. None: run `max_iter` epochs. With `early_stopping`
         the same for the validation score, and None is 0.
     n_iter_no_change : int, default=10
         See `tol`.
@@ -141,7 +146,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         For initial weights, shuffling and dropout. The same integer gives the same bits on one
         machine.
     verbose : int, default=0
-        1 prints a line an epoch.
+        1 prints a line an epoch. 2 also shows a live bar within the epoch, on a terminal where rich
+        or tqdm is installed (the extra `progress`).
 
     Attributes
     ----------
@@ -160,7 +166,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     loss_ : float
         Loss of the last epoch, the weighted mean of the cross-entropy.
     loss_curve_ : list of float
-        Loss of each epoch.
+        Loss of each epoch. With "lbfgs" it is that after each iteration, the L2 term included, and
+        `history_` has no learning rate.
     history_ : list of dict
         For each epoch `loss`, `accuracy` (on the training batches, each before its step),
         `learning_rate` (of the first step) and `seconds`, and with a validation set
@@ -293,7 +300,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
 
         What standardises the input is learned at the first call and kept from then on, and so
         are the working dtype and the architecture. The optimizer's state is kept between calls.
-        The method does not exist with `early_stopping`.
+        The method does not exist with `early_stopping` or
+        ``solver="lbfgs"``.
 
         Parameters
         ----------

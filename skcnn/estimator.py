@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -12,11 +11,16 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from skcnn._callbacks import CallbackSupportMixin, FitTasks
 from skcnn.data import Data
+from skcnn.epoch_bar import EpochBar
 from skcnn.fitting import Finished, Run, Snapshot
+from skcnn.lbfgs import Objective, train_lbfgs
+from skcnn.losses import Loss
 from skcnn.mini_batches import mini_batches
 from skcnn.model import SPLITTING, Model
 from skcnn.parallel import Team, thread_count, with_one_blas_thread
+from skcnn.step import Samples
 from skcnn.training import DivergenceError, Patience, Plan, train
 from skcnn.validation import hold_out
 
@@ -30,7 +34,7 @@ def can_continue(estimator: BaseCNN) -> bool:
             "partial_fit is not available with early_stopping=True, since a single epoch cannot "
             "be stopped early. Set early_stopping=False, or use warm_start=True."
         )
-    if isinstance(estimator.solver, str) and estimator.solver == "lbfgs":
+    if estimator._full_batch:
         raise AttributeError(
             "partial_fit is not available with solver='lbfgs', which needs all data at once. Use "
             "solver='adam' or 'sgd'."
@@ -38,13 +42,15 @@ def can_continue(estimator: BaseCNN) -> bool:
     return True
 
 
-class BaseCNN(Model):
+class BaseCNN(CallbackSupportMixin, Model):
     """Fits, whatever the targets are. What a subclass defines stands in Model."""
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any]) -> Self:
         """Train for `max_iter` epochs, afresh or with `warm_start` further."""
         first = not (self.warm_start and hasattr(self, "network_"))
+        tasks = FitTasks(self, self.max_iter, X, y, sample_weight)
         with _restored_on_error(self):
+            self._check_full_batch()
             data = self._check_data(X, y, sample_weight, reset=first)
             data = self._take_note_of_y(data, first=first)
             held_out, held_out_by_user = None, _is_given(*validation)
@@ -58,7 +64,11 @@ class BaseCNN(Model):
             self._begin(data, followed) if first else self._continue(followed)
             if held_out_by_user:
                 held_out = self._check_validation_data(*validation)
-            interrupt = self._train(data, held_out, self.max_iter, keep_state=self.warm_start)
+            interrupt = self._train(
+                data, held_out, self.max_iter, tasks, keep_state=self.warm_start
+            )
+            if interrupt is None:
+                tasks.end()
         if interrupt is not None:
             raise interrupt
         return self
@@ -76,7 +86,7 @@ class BaseCNN(Model):
                 self._begin(data, "loss")
             else:
                 self._continue("loss")
-            interrupt = self._train(data, None, n_epochs=None, keep_state=True)
+            interrupt = self._train(data, None, None, FitTasks(), keep_state=True)
             if interrupt is not None:
                 raise interrupt
         return self
@@ -87,43 +97,37 @@ class BaseCNN(Model):
         return f"validation {scoring}" if validated else "loss"
 
     def _train(
-        self, data: Data, held_out: Data | None, n_epochs: int | None, *, keep_state: bool
+        self,
+        data: Data,
+        held_out: Data | None,
+        n_epochs: int | None,
+        tasks: FitTasks,
+        *,
+        keep_state: bool,
     ) -> KeyboardInterrupt | None:
         """Train and record; return an interrupt that left finished epochs behind.
 
         n_epochs=None is one epoch of nobody knows how many.
         """
         samples, loss = self._augmented(self._samples(data, "y"), data), self._loss()
-        mini_batches(len(data), self._batch_size(len(data)), self.network_.least_rows)  # or raise
-        validation = None if held_out is None else self._validation(held_out, loss)
-        plan = Plan(
-            self._batch_size(len(data)),
-            self.learning_rate,
-            self.alpha,
-            self.shuffle,
-            self.max_grad_norm,
-            n_epochs,
-        )
-        team = Team(thread_count(self.n_jobs))
+        plan = self._plan(len(data), n_epochs)
+        mini_batches(len(data), plan.batch_size, self.network_.least_rows)  # or raise
+        bar = EpochBar(len(data), shown=self.verbose > 1 and not self._full_batch)
         run = Run(
             self.network_,
             self._progress,
             self.history_,
             self._patience() if n_epochs else Patience(None, 1),
-            validation,
+            None if held_out is None else self._validation(held_out, loss),
             self.early_stopping,
             keep_state and not self.early_stopping,
-            self._after_epoch,
+            lambda snapshot: self._after_epoch(snapshot, run, tasks),
+            lambda: self._before_epoch(run, tasks, bar),
         )
-        epochs = train(self.network_, loss, samples, plan, self._progress, team)
-
-        def work() -> None:
-            with team:
-                run.draw(islice(epochs, n_epochs or 1))
-
+        tasks.begin()
         interrupt = None
         try:
-            with_one_blas_thread(work)
+            with_one_blas_thread(lambda: self._draw(run, loss, samples, plan, bar))
         except DivergenceError as error:
             self._diverged(run, error)
         except KeyboardInterrupt as stop:
@@ -131,24 +135,48 @@ class BaseCNN(Model):
                 raise
             interrupt = stop
         assert run.finished is not None
-        self._keep(run.finished)
+        self.__dict__.update(self._attributes(run.finished))
         return interrupt
 
-    def _after_epoch(self, snapshot: Snapshot) -> bool:
+    def _draw(self, run: Run, loss: Loss, samples: Samples, plan: Plan, bar: EpochBar) -> None:
+        """Run epochs, or the iterations that stand in for them, until it is time to stop."""
+        network, progress = self.network_, self._progress
+        with Team(thread_count(self.n_jobs)) as team, bar:
+            if self._full_batch:
+                objective = Objective(network, loss, samples, self.alpha, progress, team)
+                progress.start(network.parameters)
+                start = network.parameters.copy()
+                train_lbfgs(objective, start, self.max_iter, run.before_epoch, run.note)
+            else:
+                epochs = train(network, loss, samples, plan, progress, team, bar.advance)
+                run.draw(epochs, plan.n_epochs or 1)
+
+    def _before_epoch(self, run: Run, tasks: FitTasks, bar: EpochBar) -> None:
+        """Announce an epoch."""
+        tasks.begin_epoch(lambda: self._attributes(run.finished))
+        bar.begin(f"Epoch {len(run.recorded) + 1}")
+
+    def _after_epoch(self, snapshot: Snapshot, run: Run, tasks: FitTasks) -> bool:
         """Report an epoch; return whether to stop."""
         if self.verbose:
             print(_line(snapshot.history))
-        return False
+        return tasks.end_epoch(lambda: self._attributes(run.finished))
 
     def _diverged(self, run: Run, error: DivergenceError) -> NoReturn:
-        done = self.history_ if run.finished is None else run.finished.last.history
+        remedy = (
+            "solver='lbfgs'. Scale the input, use a larger alpha, or another solver."
+            if self._full_batch
+            else f"learning_rate={self.learning_rate}. Use a smaller learning_rate."
+        )
         raise ValueError(
-            f"Training diverged: the loss became NaN or infinite in epoch {len(done) + 1} with "
-            f"learning_rate={self.learning_rate}. Use a smaller learning_rate."
+            f"Training diverged: the loss became NaN or infinite in epoch {len(run.recorded) + 1} "
+            f"with {remedy}"
         ) from error
 
-    def _keep(self, finished: Finished) -> None:
-        """Set the attributes of the model that a run leaves behind."""
+    def _attributes(self, finished: Finished | None) -> dict[str, Any]:
+        """Return the attributes of the model that a run leaves behind after these epochs."""
+        if finished is None:
+            return {"network_": self.network_.copy()}
         last, best = finished
         kept = best if best is not None and self.early_stopping else last
         attributes = {
@@ -169,7 +197,7 @@ class BaseCNN(Model):
                 "best_validation_score_": best.score,
                 "best_iter_": len(best.history),
             }
-        self.__dict__.update(attributes)
+        return attributes
 
 
 def _is_given(X_val: Any, y_val: Any, sample_weight_val: Any) -> bool:

@@ -54,6 +54,8 @@ class Run:
         Whether snapshots hold the optimizer's state.
     after_epoch : callable
         Is given each snapshot; returns whether to stop.
+    before_epoch : callable
+        Called before each epoch.
 
     Attributes
     ----------
@@ -69,16 +71,27 @@ class Run:
     early_stopping: bool
     keep_state: bool
     after_epoch: Callable[[Snapshot], bool]
+    before_epoch: Callable[[], object]
     finished: Finished | None = field(default=None, init=False)
 
-    def draw(self, epochs: Iterator[Epoch]) -> None:
-        """Draw epochs until there are no more or it is time to stop."""
-        for epoch in epochs:
-            score = self._record(epoch)
-            assert self.finished is not None
-            stop = self.after_epoch(self.finished.last)
-            if self.patience.is_over(-score if self.early_stopping else epoch.loss) or stop:
+    @property
+    def recorded(self) -> list[dict[str, Any]]:
+        """Records of all epochs so far, earlier calls included."""
+        return self.history if self.finished is None else self.finished.last.history
+
+    def draw(self, epochs: Iterator[Epoch], n_epochs: int) -> None:
+        """Draw so many epochs, or fewer if it is time to stop."""
+        for _ in range(n_epochs):
+            self.before_epoch()
+            if self.note(next(epochs)):
                 return
+
+    def note(self, epoch: Epoch) -> bool:
+        """Take note of one epoch; return whether it is time to stop."""
+        score = self._record(epoch)
+        assert self.finished is not None
+        stop = self.after_epoch(self.finished.last)
+        return self.patience.is_over(-score if self.early_stopping else epoch.loss) or stop
 
     def _record(self, epoch: Epoch) -> float:
         """Measure, tell the schedule, take a snapshot; return the score."""
@@ -89,9 +102,8 @@ class Run:
             record |= {"validation_loss": measured.loss, "validation_score": measured.score}
             score = measured.score
         self.progress.note(score)
-        before = [] if self.finished is None else self.finished.last.history
         progress = self.progress.copy(with_optimizer_state=self.keep_state)
-        last = Snapshot(self.network.copy(), progress, [*(before or self.history), record])
+        last = Snapshot(self.network.copy(), progress, [*self.recorded, record])
         best = None if self.finished is None else self.finished.best
         if self.validation is not None and (best is None or score > best.score):
             best = last

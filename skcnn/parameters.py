@@ -13,14 +13,23 @@ from sklearn.metrics import get_scorer_names
 from skcnn._sklearn_compat import Interval, StrOptions
 from skcnn.architecture import ACTIVATIONS, POOLINGS, Architecture
 from skcnn.augmentation import Augment, Augmentation
-from skcnn.layers import Activation
+from skcnn.layers import Activation, BatchNorm, Dropout
 from skcnn.optimizers import OPTIMIZERS, Optimizer
 from skcnn.schedules import SCHEDULES, Schedule, as_schedule
-from skcnn.training import Patience
+from skcnn.training import Patience, Plan
 
 # batch_size="auto" makes about so many steps an epoch, within these sizes.
 AUTO_STEPS = 50
 AUTO_BATCH_SIZES = (8, 32)
+# What has no meaning, or makes the loss random, where all rows are taken at once.
+MINI_BATCH_DEFAULTS: dict[str, Any] = {
+    "batch_size": "auto",
+    "dropout": 0.0,
+    "block_dropout": 0.0,
+    "batch_norm": False,
+    "augment": None,
+    "max_grad_norm": None,
+}
 
 
 class Parameters:
@@ -82,7 +91,7 @@ class Parameters:
         "image_shape": [tuple, list, Interval(Integral, 1, None, closed="left"), None],
         "standardize": ["boolean"],
         "dtype": [StrOptions({"auto", "float32", "float64"}), type, np.dtype],
-        "solver": [StrOptions(set(OPTIMIZERS)), Optimizer],
+        "solver": [StrOptions({*OPTIMIZERS, "lbfgs"}), Optimizer],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "learning_rate_schedule": [StrOptions(set(SCHEDULES)), Schedule, callable],
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -124,10 +133,47 @@ class Parameters:
     def _optimizer(self) -> Optimizer:
         if isinstance(self.solver, Optimizer):
             return self.solver
-        return OPTIMIZERS[self.solver]()
+        return Optimizer() if self._full_batch else OPTIMIZERS[self.solver]()
+
+    @property
+    def _full_batch(self) -> bool:
+        """Whether the solver takes all rows at once and has no optimizer."""
+        return isinstance(self.solver, str) and self.solver == "lbfgs"
+
+    def _check_full_batch(self) -> None:
+        """Raise a ValueError if the solver takes all rows at once and other parameters do not."""
+        if not self._full_batch:
+            return
+        clash = [
+            f"{name}={getattr(self, name)!r}" for name in MINI_BATCH_DEFAULTS if self._is_set(name)
+        ]
+        if self.layers is not None:
+            clash += [str(layer) for layer in self.layers if isinstance(layer, Dropout | BatchNorm)]
+        if clash:
+            raise ValueError(
+                f"solver='lbfgs' takes all rows at once and needs the same loss whenever it comes "
+                f"back to the same weights, so it cannot be combined with {', '.join(clash)}. "
+                f"Leave that out, or use solver='adam' or 'sgd'."
+            )
+
+    def _is_set(self, name: str) -> bool:
+        """Return whether a parameter is not at its default, and counts."""
+        value, default = getattr(self, name), MINI_BATCH_DEFAULTS[name]
+        unused = self.layers is not None and name in ("dropout", "block_dropout", "batch_norm")
+        return not unused and not (value is default or value == default)
 
     def _schedule(self) -> Schedule:
         return as_schedule(self.learning_rate_schedule)
+
+    def _plan(self, n: int, n_epochs: int | None) -> Plan:
+        return Plan(
+            self._batch_size(n),
+            self.learning_rate,
+            self.alpha,
+            self.shuffle,
+            self.max_grad_norm,
+            n_epochs,
+        )
 
     def _patience(self) -> Patience:
         tol = self.tol or 0.0 if self.early_stopping else self.tol

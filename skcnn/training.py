@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -29,12 +29,12 @@ class Epoch(NamedTuple):
 
     `loss` and `accuracy` are weighted means over the epoch's batches, each as it was before its
     step; a loss that knows no right and wrong has the accuracy None. `learning_rate` is that of
-    the first step, `seconds` is wall time.
+    the first step, None where there is none; `seconds` is wall time.
     """
 
     loss: float
     accuracy: float | None
-    learning_rate: float
+    learning_rate: float | None
     seconds: float
 
 
@@ -186,6 +186,7 @@ def train(
     plan: Plan,
     progress: Progress,
     team: Team,
+    after_step: Callable[[int], object] | None = None,
 ) -> Iterator[Epoch]:
     """Train in place, without end: each item that is drawn is one epoch over the samples.
 
@@ -205,6 +206,8 @@ def train(
         who knows the score. Weight decay comes before each step.
     team : Team
         Who computes; any number of threads gives the same bits.
+    after_step : callable, default=None
+        Told the number of rows after each mini-batch.
 
     Yields
     ------
@@ -231,6 +234,8 @@ def train(
                 total += value
                 hits.append(batch_hits)
                 _move(network, step.gradient, rates[-1], plan, progress)
+            if after_step is not None:
+                after_step(part.stop - part.start)
         _check_parameters(network.parameters)
         right = [weight for weight in hits if weight is not None]
         accuracy = sum(right) / n if right else None

@@ -22,8 +22,10 @@ VARIANTS = [
     ScratchCNNClassifier(learning_rate_schedule="one_cycle"),
     ScratchCNNClassifier(learning_rate_schedule="plateau"),
     ScratchCNNClassifier(max_grad_norm=1.0),
+    ScratchCNNClassifier(solver="lbfgs", alpha=0.01),
 ]
-# What a check's own terms leave out, by name. test_early_stopping and test_continuing show why.
+# What a check's own terms leave out, by name. test_early_stopping, test_continuing and
+# test_lbfgs show why.
 VARIANTS_WITH_EXCEPTIONS = [
     # the check fits fewer rows of larger weight and repeated rows, which a split parts differently
     (
@@ -34,6 +36,12 @@ VARIANTS_WITH_EXCEPTIONS = [
         ScratchCNNClassifier(early_stopping=True, scoring="accuracy", n_iter_no_change=3),
         {"check_sample_weight_equivalence_on_dense_data"},
     ),
+    (
+        ScratchCNNClassifier(solver="lbfgs", early_stopping=True),
+        {"check_sample_weight_equivalence_on_dense_data"},
+    ),
+    # the check asks for 1000 iterations, which fit every row whatever it weighs
+    (ScratchCNNClassifier(solver="lbfgs"), {"check_class_weight_classifiers"}),
     # the check fits one estimator twice and expects the same model
     (ScratchCNNClassifier(warm_start=True), {"check_supervised_y_2d"}),
 ]

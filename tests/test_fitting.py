@@ -48,8 +48,11 @@ def run(scores=None, tol=None, early_stopping=False, stop_after=None, n_epochs=5
         early_stopping,
         more.get("keep_state", False),
         after_epoch,
+        lambda: begun.append(len(seen)),
     )
-    got.draw(epochs())
+    begun = []
+    got.draw(epochs(), n_epochs)
+    assert begun == list(range(len(seen)))
     return got, seen
 
 

@@ -1,0 +1,423 @@
+"""ScratchCNNRegressor: numbers as targets around BaseCNN."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import RegressorMixin
+from sklearn.metrics import get_scorer_names
+from sklearn.utils import Tags, check_array
+from sklearn.utils.metaestimators import available_if
+
+from skcnn._sklearn_compat import StrOptions, _fit_context
+from skcnn.data import Data
+from skcnn.estimator import BaseCNN, can_continue
+from skcnn.inputs import Standardizer
+from skcnn.layers import Activation
+from skcnn.losses import AbsoluteError, Loss, SquaredError
+from skcnn.optimizers import Optimizer
+from skcnn.schedules import Schedule
+
+Array = npt.NDArray[Any]
+
+LOSSES: dict[str, type[Loss]] = {"squared_error": SquaredError, "absolute_error": AbsoluteError}
+
+
+class ScratchCNNRegressor(RegressorMixin, BaseCNN):
+    """Convolutional network that predicts numbers from images, signals and volumes.
+
+    The same network and the same training as in :class:`ScratchCNNClassifier`, with one linear
+    output for each column of y. Targets are standardised inside, each column by its (weighted)
+    mean and standard deviation; predictions come back in the units of y.
+
+    Parameters
+    ----------
+    n_filters : int or tuple of int, default=(16, 32)
+        Number of filters of each block; the length of the tuple is the number of blocks. An
+        integer makes one block, an empty tuple none.
+    filter_size : int or tuple, default=5
+        Extent of the filters: one integer, or a tuple with one entry for each block. What
+        differs by axis is nested: ``((3, 5),)`` is one block of filters three high and five
+        wide. On an input axis of length 1 filters have extent 1.
+    pool_size : int or tuple, default=2
+        Extent of the pooling windows, which do not overlap, in the same form; 1 pools nothing.
+        A window is clipped to its axis; what does not fit at the edge is dropped.
+    pooling : {"max", "average"}, default="max"
+        What is taken of each pooling window.
+    padding : {"same", "valid"}, int or tuple, default="same"
+        Zeros around the input of a convolution, one value or a tuple with one entry for each
+        block. "same": ceil(length / stride) outputs; "valid": none; an integer: so many at both
+        ends; nested, for each axis an integer or a pair (before, after).
+    stride : int or tuple, default=1
+        Step of the convolutions, in the form of `filter_size`.
+    hidden_layer_sizes : int or tuple of int, default=()
+        Number of units of each dense layer between the blocks and the output.
+    activation : {"relu", "tanh", "logistic"} or Activation, default="relu"
+        Activation of convolutions and hidden dense layers.
+    dropout : float, default=0.0
+        Probability with which an input of a dense layer, the output layer included, is set to
+        zero in training.
+    layers : sequence of Layer, default=None
+        The body of the network, in place of all parameters above and of `block_dropout` and
+        `batch_norm`. The output layer is added.
+    loss : {"squared_error", "absolute_error"}, default="squared_error"
+        What training makes small, of standardised targets and a mean over outputs: half the square
+        of the errors, which leads to means, or their absolute values, which lead to medians and
+        let outliers hardly count.
+    block_dropout : float, default=0.0
+        Probability with which a whole feature map is set to zero in training, after each block.
+    batch_norm : bool, default=False
+        Whether to normalise each channel after each convolution, and each feature after each
+        hidden dense layer, before the activation: in training over the mini-batch (more exactly
+        over its shards), in prediction by running statistics. Mini-batches then need at least
+        two rows; a last row on its own joins the mini-batch before it. Sample weights count in
+        the loss but not in these statistics.
+    image_shape : tuple of int, default=None
+        Shape of one row of X: ``(H, W)``, ``(H, W, C)``, ``(L,)`` for a signal, ``(1, L, C)``
+        for a signal of C channels, ``(D, H, W, C)`` for a volume. None: the shape that X came
+        in, or for flat X a square image if the number of columns is a square, else a signal.
+    standardize : bool, default=True
+        Whether to subtract the mean of each channel and divide by its standard deviation, both
+        learned (weighted) at the first fit or partial_fit.
+    dtype : {"auto", "float32", "float64"} or dtype, default="auto"
+        Of all computation. "auto": float32 for float32, float16, bool and integers of up to 16
+        bits, else float64.
+    solver : {"adam", "sgd", "lbfgs"} or Optimizer, default="adam"
+        How gradients move the weights. "sgd" has Nesterov momentum of 0.9, as in
+        :class:`~sklearn.neural_network.MLPClassifier`; ``SGD(momentum=0)`` is plain. "lbfgs", for
+        small data, takes all rows at once, and an iteration stands in place of an epoch. It uses no
+        learning rate and does not go with `batch_size`, `dropout`, `block_dropout`, `batch_norm`,
+        `augment` and `max_grad_norm`.
+    learning_rate : float, default=2e-3
+        Step size, which the schedule multiplies.
+    learning_rate_schedule : {"constant", "cosine", "one_cycle", "plateau"}, Schedule or callable, \
+            default="cosine"
+        "cosine": in `fit` the learning rate falls to zero over `max_iter` epochs, along half a
+        cosine; ``Cosine(warm_up=0.1)`` rises first. "one_cycle": up, and down to almost nothing.
+        "plateau": halved when the validation score, or without a validation set the training
+        loss, has not become better for three epochs. A callable takes the number of steps taken
+        so far and returns the factor. `partial_fit` does not know how many epochs there will be:
+        with "cosine" and "one_cycle" its rate is constant. See :mod:`skcnn.schedules`.
+    alpha : float, default=0.0
+        Decoupled weight decay: before each step weights shrink by the factor
+        ``1 - learning_rate * alpha``. Biases do not. With "lbfgs" it is an L2 term: ``alpha / 2``
+        times the sum of the squares of these weights is added to the loss, which is a mean.
+    augment : Augmentation, callable, or sequence of them, default=None
+        How the images of a mini-batch are changed in training, such as ``Shift(2)`` or
+        ``[Shift(0.1), HorizontalFlip()]`` of :mod:`skcnn.augmentation`. A function
+        ``augment(X, rng)`` gets and returns images of shape ``(n, *lengths, channels)``, as floats,
+        standardised if `standardize` says so. What moves in from outside is the training mean.
+    max_grad_norm : float, default=None
+        Gradients whose Euclidean norm, over all parameters, is larger are shrunk to it.
+    batch_size : int or "auto", default="auto"
+        Rows of a mini-batch, never more than there are. "auto": a fiftieth of the rows, but at
+        least 8 and at most 32; up to 32 rows are one mini-batch.
+    max_iter : int, default=20
+        Number of epochs. With "lbfgs" the most iterations; it ends sooner if no step makes the
+        loss smaller, and usually needs some hundreds.
+    shuffle : bool, default=True
+        Whether each epoch goes through the rows in another random order.
+    tol : float, default=None
+        Stop when the training loss has not been below its best by more than `tol` for
+        `n_iter_no_change` epochs in a row. None: run `max_iter` epochs. With `early_stopping`
+        the same for the validation score, and None is 0.
+    n_iter_no_change : int, default=10
+        See `tol`.
+    early_stopping : bool, default=False
+        Whether to stop by the validation score, and to keep the weights of the epoch where it
+        was best. Without, a validation set given to `fit` is only recorded.
+    validation_fraction : float, default=0.1
+        Share of the rows that `early_stopping` holds out where no validation set is given,
+        rounded up.
+    scoring : str or callable, default="loss"
+        The validation score, of which more is better: "loss" (the negative loss), the name of a
+        scikit-learn scorer, such as "r2", or ``scorer(estimator, X, y)``. Flat X is passed.
+    warm_start : bool, default=False
+        Whether a further call of `fit` goes on from the last one, for `max_iter` more epochs.
+    n_jobs : int, default=None
+        Number of threads for training and prediction. None: 1 unless a joblib context says
+        otherwise; -1: all cores. Results do not depend on it, to the last bit. In a worker
+        process, as of a grid search, no more threads are used than are the process's share.
+    random_state : int, RandomState instance or None, default=None
+        For initial weights, shuffling and dropout. The same integer gives the same bits on one
+        machine.
+    verbose : int, default=0
+        1 prints a line an epoch. 2 also shows a live bar within the epoch, on a terminal where rich
+        or tqdm is installed (the extra `progress`).
+
+    Attributes
+    ----------
+    n_outputs_ : int
+        Number of columns of y.
+    image_shape_ : tuple of int
+        Shape of one image.
+    network_ : Network
+        Layers and weights; ``network_.views()`` gives the weights of each layer by name.
+    n_features_in_ : int
+        Number of columns of flat X.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, if X had names that are all strings.
+    n_iter_ : int
+        Number of epochs so far.
+    loss_ : float
+        Loss of the last epoch, of standardised targets.
+    loss_curve_ : list of float
+        Loss of each epoch. With "lbfgs" it is that after each iteration, the L2 term included, and
+        `history_` has no learning rate.
+    history_ : list of dict
+        For each epoch `loss` (on the training batches, each before its step), `learning_rate`
+        (of the first step) and `seconds`, and with a validation set `validation_loss` and
+        `validation_score`.
+    validation_scores_ : list of float
+        Validation score of each epoch that had one. This and the following are there only if
+        there was a validation set.
+    best_validation_score_ : float
+        The best within the last call that had a validation set.
+    best_iter_ : int
+        Number of its epoch, counted from 1; with `early_stopping` the weights are those after it.
+
+    See Also
+    --------
+    ScratchCNNClassifier : The same for classes.
+    sklearn.neural_network.MLPRegressor : Dense layers only.
+
+    Notes
+    -----
+    What standardises the targets is learned from the rows that are trained on, at the first fit
+    or partial_fit, and kept with `warm_start` and in `partial_fit`. A column that is constant is
+    only centred. What :class:`ScratchCNNClassifier` says of saving and of interrupts holds here
+    too.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.model_selection import train_test_split
+    >>> from skcnn import ScratchCNNRegressor
+    >>> X, _ = load_digits(return_X_y=True)  # 8x8 images, flat
+    >>> y = X.reshape(-1, 8, 8)[:, :, 4:].mean(axis=(1, 2))  # how dark the right half is
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> reg = ScratchCNNRegressor(max_iter=10, random_state=0).fit(X_train, y_train)
+    >>> bool(reg.score(X_test, y_test) > 0.95)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseCNN._parameter_constraints,
+        "loss": [StrOptions(set(LOSSES))],
+        "scoring": [StrOptions({"loss", *get_scorer_names()} - {"accuracy"}), callable],
+    }
+
+    def __init__(
+        self,
+        n_filters: Any = (16, 32),
+        filter_size: Any = 5,
+        pool_size: Any = 2,
+        pooling: str = "max",
+        padding: Any = "same",
+        stride: Any = 1,
+        hidden_layer_sizes: Any = (),
+        activation: str | Activation = "relu",
+        dropout: float = 0.0,
+        layers: Any = None,
+        *,
+        loss: str = "squared_error",
+        block_dropout: float = 0.0,
+        batch_norm: bool = False,
+        image_shape: Any = None,
+        standardize: bool = True,
+        dtype: Any = "auto",
+        solver: str | Optimizer = "adam",
+        learning_rate: float = 2e-3,
+        learning_rate_schedule: str | Schedule | Callable[[int], float] = "cosine",
+        alpha: float = 0.0,
+        max_grad_norm: float | None = None,
+        augment: Any = None,
+        batch_size: int | str = "auto",
+        max_iter: int = 20,
+        shuffle: bool = True,
+        tol: float | None = None,
+        n_iter_no_change: int = 10,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        scoring: Any = "loss",
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self._store(locals())
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Train a new network for `max_iter` epochs, or with `warm_start` the one so far.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
+            Images, flat or shaped, channels last, of any real dtype.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Finite numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row. Rows of zero weight are left out.
+        X_val : array-like of shape (n_val, n_features) or (n_val, *image_shape), default=None
+            Validation set: nothing is learned from it. After each epoch its loss and score are
+            recorded; with `early_stopping` they decide when to stop.
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Targets of the validation set.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights for the validation score and loss.
+
+        Returns
+        -------
+        self : ScratchCNNRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If parameters or data do not fit together, or if training diverges; with `warm_start`
+            also if features, the number of outputs or the architecture are not those of before.
+            The estimator is left as it was before the call.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    @available_if(can_continue)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train for one epoch, going on from where the last call ended.
+
+        What standardises the input and the targets is learned at the first call and kept from
+        then on, and so are the working dtype and the architecture. The optimizer's state is kept
+        between calls. The method does not exist with `early_stopping` or
+        ``solver="lbfgs"``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
+            Images, flat or shaped, channels last, of any real dtype.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Finite numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row. Rows of zero weight are left out.
+
+        Returns
+        -------
+        self : ScratchCNNRegressor
+            The estimator, one epoch further.
+
+        Raises
+        ------
+        ValueError
+            As in :meth:`fit`, and if the number of outputs or the architecture's parameters were
+            changed in between.
+        """
+        first = not hasattr(self, "network_")
+        return self._partial_fit(
+            X, y, sample_weight, lambda data: self._take_note_of_y(data, first=first)
+        )
+
+    def predict(self, X: Any) -> Array:
+        """Return the numbers that the network predicts for each image.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
+            Images, flat or shaped.
+
+        Returns
+        -------
+        y : ndarray of float64 of shape (n_samples,) or (n_samples, n_outputs)
+            In the form of the y seen in fit.
+        """
+        outputs = self._outputs(X).T.astype(np.float64, order="C")
+        outputs *= self._target_scale.deviation
+        outputs += self._target_scale.mean
+        return outputs.reshape(len(outputs), *self._target_shape)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the coefficient of determination R2, a mean over outputs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
+            Images, flat or shaped.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            True numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        r2 : float
+            At most 1; predicting the mean of y gives 0.
+        """
+        return float(super().score(X, y, sample_weight))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _check_y(self, y: Any, name: str) -> Array:
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name=name)
+        if y.ndim == 0 or (y.ndim == 2 and y.shape[1] == 0):
+            raise ValueError(
+                f"{name} has shape {y.shape}, but numbers of shape (n_samples,) or "
+                f"(n_samples, n_outputs) are needed."
+            )
+        numbers: Array = y
+        return numbers
+
+    def _take_note_of_y(self, data: Data, *, first: bool) -> Data:
+        if first:
+            self.n_outputs_ = 1 if data.y.ndim == 1 else data.y.shape[1]
+            self._target_shape: tuple[int, ...] = data.y.shape[1:]
+        self._check_n_outputs(data.y, "y")
+        return data
+
+    def _check_n_outputs(self, y: Array, name: str) -> None:
+        n_outputs = 1 if y.ndim == 1 else y.shape[1]
+        if n_outputs != self.n_outputs_:
+            raise ValueError(
+                f"{name} has {n_outputs} output(s), but the y of the first fit has "
+                f"{self.n_outputs_}. Give as many columns, or fit a clone to start again."
+            )
+
+    def _learn_targets(self, data: Data) -> None:
+        columns = data.y.reshape(len(data), self.n_outputs_)
+        scale = Standardizer.learn(columns, None, data.relative_weights, self.n_outputs_)
+        # a constant is its own mean, without rounding, which Adam would learn as if it were large
+        constant = columns.min(axis=0) == columns.max(axis=0)
+        self._target_scale = replace(scale, mean=np.where(constant, columns[0], scale.mean))
+
+    def _encode(self, data: Data, name: str) -> Array:
+        self._check_n_outputs(data.y, name)
+        columns = data.y.reshape(len(data), self.n_outputs_) - self._target_scale.mean
+        columns /= self._target_scale.deviation
+        with np.errstate(over="ignore"):
+            targets: Array = columns.astype(self.network_.dtype)
+        if not np.isfinite(targets).all():
+            raise ValueError(
+                f"{name} is too far from what the first fit has seen for {self.network_.dtype}. "
+                f"Scale the targets, or use dtype='float64'."
+            )
+        return targets
+
+    def _n_outputs(self) -> int:
+        return self.n_outputs_
+
+    def _loss(self) -> Loss:
+        return LOSSES[self.loss]()
