@@ -66,6 +66,11 @@ class WeightAveraging:
             total += vector
         average["weight"] = average["weight"] * past + 1
 
+    def _forget(self, average: Average) -> None:
+        """Start afresh."""
+        average["parameters"][:] = average["state"][:] = 0
+        average["weight"] = 0.0
+
     def _vectors(self, average: Average, network: Network) -> tuple[tuple[Any, Any], ...]:
         """Pair each vector of the network with its sum."""
         return (
@@ -130,9 +135,11 @@ class StochasticWeightAveraging(WeightAveraging):
             )
 
     def after_epoch(self, average: Average, network: Network, share: float | None) -> None:
-        """Add the network if the epoch counts."""
+        """Add the network if the epoch counts; until then forget what earlier calls have left."""
         if share is None or share > self.begin:
             self._add(average, network)
+        else:
+            self._forget(average)
 
 
 AVERAGINGS: dict[str, type[WeightAveraging]] = {

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from skcnn._sklearn_compat import Interval, StrOptions, _fit_context
+from skcnn.averaging import WeightAveraging
 from skcnn.class_weights import weight_of_each_class
 from skcnn.data import Data
 from skcnn.estimator import BaseCNN, can_continue
@@ -85,7 +86,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         :class:`~sklearn.neural_network.MLPClassifier`; ``SGD(momentum=0)`` is plain. "lbfgs", for
         small data, takes all rows at once, and an iteration stands in place of an epoch. It uses no
         learning rate and does not go with `batch_size`, `dropout`, `block_dropout`, `batch_norm`,
-        `augment` and `max_grad_norm`.
+        `augment`, `max_grad_norm` and `weight_averaging`.
     learning_rate : float, default=2e-3
         Step size, which the schedule multiplies.
     learning_rate_schedule : {"constant", "cosine", "one_cycle", "plateau"}, Schedule or callable, \
@@ -109,6 +110,11 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         standardised if `standardize` says so. What moves in from outside is the training mean.
     max_grad_norm : float, default=None
         Gradients whose Euclidean norm, over all parameters, is larger are shrunk to it.
+    weight_averaging : {"ema", "swa"} or WeightAveraging, default=None
+        Which average of the weights that training passes through predicts, is validated and is
+        kept, in place of the last: "ema" fades over about the last hundred steps, "swa" is the
+        plain mean over the ends of the last quarter of the epochs. Training itself does not change.
+        See :mod:`skcnn.averaging`.
     batch_size : int or "auto", default="auto"
         Rows of a mini-batch, never more than there are. "auto": a fiftieth of the rows, but at
         least 8 and at most 32; up to 32 rows are one mini-batch.
@@ -232,6 +238,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         learning_rate_schedule: str | Schedule | Callable[[int], float] = "cosine",
         alpha: float = 0.0,
         max_grad_norm: float | None = None,
+        weight_averaging: str | WeightAveraging | None = None,
         label_smoothing: float = 0.0,
         augment: Any = None,
         batch_size: int | str = "auto",

@@ -176,7 +176,7 @@ class BaseCNN(CallbackSupportMixin, Model):
     def _attributes(self, finished: Finished | None) -> dict[str, Any]:
         """Return the attributes of the model that a run leaves behind after these epochs."""
         if finished is None:
-            return {"network_": self.network_.copy()}
+            return {"network_": self._progress.shown(self.network_)}
         last, best = finished
         kept = best if best is not None and self.early_stopping else last
         attributes = {

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from skcnn.network import Network
-from skcnn.training import Epoch, Patience, Progress
+from skcnn.progress import Progress
+from skcnn.training import Epoch, Patience
 from skcnn.validation import Validation
 
 
 class Snapshot(NamedTuple):
-    """The model as it is after an epoch, in arrays of its own."""
+    """The model as it predicts after an epoch, in arrays of its own."""
 
     network: Network
     progress: Progress
@@ -51,7 +52,8 @@ class Run:
     early_stopping : bool
         See `patience`.
     keep_state : bool
-        Whether snapshots hold the optimizer's state.
+        Whether snapshots hold the optimizer's state and, where weights are averaged, the network
+        to go on from.
     after_epoch : callable
         Is given each snapshot; returns whether to stop.
     before_epoch : callable
@@ -96,14 +98,16 @@ class Run:
     def _record(self, epoch: Epoch) -> float:
         """Measure, tell the schedule, take a snapshot; return the score."""
         record = {name: value for name, value in epoch._asdict().items() if value is not None}
-        score = -epoch.loss
+        score, shown = -epoch.loss, self.progress.shown(self.network)
         if self.validation is not None:
-            measured = self.validation.measure(self.network)
+            measured = self.validation.measure(shown)
             record |= {"validation_loss": measured.loss, "validation_score": measured.score}
             score = measured.score
         self.progress.note(score)
         progress = self.progress.copy(with_optimizer_state=self.keep_state)
-        last = Snapshot(self.network.copy(), progress, [*self.recorded, record])
+        if self.keep_state and progress.averaging is not None:
+            progress.trained = self.network.copy()
+        last = Snapshot(shown, progress, [*self.recorded, record])
         best = None if self.finished is None else self.finished.best
         if self.validation is not None and (best is None or score > best.score):
             best = last

@@ -14,8 +14,9 @@ from skcnn.losses import Loss
 from skcnn.mini_batches import mini_batches
 from skcnn.network import Network
 from skcnn.parallel import Team
+from skcnn.progress import Progress
 from skcnn.step import GradientStep, Samples, quiet_overflow
-from skcnn.training import DivergenceError, Epoch, Progress
+from skcnn.training import DivergenceError, Epoch
 
 Array = npt.NDArray[Any]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,8 +34,8 @@ from skcnn.losses import Loss
 from skcnn.network import Network
 from skcnn.parallel import thread_count, with_one_blas_thread
 from skcnn.parameters import Parameters
+from skcnn.progress import Progress
 from skcnn.step import RandomStreams, Samples
-from skcnn.training import Progress
 from skcnn.validation import Validation
 
 Array = npt.NDArray[Any]
@@ -154,20 +153,25 @@ class Model(Parameters, BaseEstimator):
         samples = self._samples(held_out, "y_val")
         return Validation(samples, loss, scoring, thread_count(self.n_jobs))
 
-    def _scorer(self, held_out: Data) -> Callable[[], Any]:
-        """Return a function that asks the scorer about the network as it is."""
+    def _scorer(self, held_out: Data) -> Callable[[Network], Any]:
+        """Return a function that asks the scorer about a network."""
         scorer = check_scoring(self, self.scoring)
-        model = copy(self)  # shares the network
+        model = copy(self)
         model.__dict__.pop("feature_names_in_", None)  # what is held out is an array
         weights = held_out.relative_weights
-        if weights is None:
-            return partial(scorer, model, held_out.chosen_images, held_out.y)
-        if not takes_sample_weight(scorer):
+        if weights is not None and not takes_sample_weight(scorer):
             raise ValueError(
                 f"scoring={self.scoring!r} does not take sample_weight, but rows of the validation "
                 f"set differ in weight. Use a scorer with a parameter sample_weight."
             )
-        return partial(scorer, model, held_out.chosen_images, held_out.y, sample_weight=weights)
+        weighing = {} if weights is None else {"sample_weight": weights}
+        images = held_out.chosen_images
+
+        def score(network: Network) -> Any:
+            model.network_ = network
+            return scorer(model, images, held_out.y, **weighing)
+
+        return score
 
     # The network
 
@@ -190,6 +194,7 @@ class Model(Parameters, BaseEstimator):
             RandomStreams(self._seed_sequence(DRAWING)),
             self._schedule(),
             followed=followed,
+            averaging=self._averaging(),
         )
         self._standardizer = None
         self._fill = None
@@ -223,8 +228,10 @@ class Model(Parameters, BaseEstimator):
                 f"{[str(layer) for layer in self.network_.layers]}. Set the parameters back, or "
                 f"fit a clone to start again."
             )
-        self.network_, self._progress = self.network_.copy(), self._progress.copy()
-        self._progress.use(self._optimizer(), self._schedule(), followed)
+        self._progress = self._progress.copy()
+        self._progress.use(self._optimizer(), self._schedule(), followed, self._averaging())
+        trained, self._progress.trained = self._progress.trained, None
+        self.network_ = (self.network_ if trained is None else trained).copy()
 
     def summary(self) -> str:
         """Return a table of the layers as built, their output shapes and parameter counts."""

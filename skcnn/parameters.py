@@ -13,6 +13,7 @@ from sklearn.metrics import get_scorer_names
 from skcnn._sklearn_compat import Interval, StrOptions
 from skcnn.architecture import ACTIVATIONS, POOLINGS, Architecture
 from skcnn.augmentation import Augment, Augmentation
+from skcnn.averaging import AVERAGINGS, WeightAveraging
 from skcnn.layers import Activation, BatchNorm, Dropout
 from skcnn.optimizers import OPTIMIZERS, Optimizer
 from skcnn.schedules import SCHEDULES, Schedule, as_schedule
@@ -29,6 +30,7 @@ MINI_BATCH_DEFAULTS: dict[str, Any] = {
     "batch_norm": False,
     "augment": None,
     "max_grad_norm": None,
+    "weight_averaging": None,
 }
 
 
@@ -56,6 +58,7 @@ class Parameters:
     learning_rate_schedule: str | Schedule | Callable[[int], float]
     alpha: float
     max_grad_norm: float | None
+    weight_averaging: str | WeightAveraging | None
     batch_size: int | str
     max_iter: int
     shuffle: bool
@@ -96,6 +99,7 @@ class Parameters:
         "learning_rate_schedule": [StrOptions(set(SCHEDULES)), Schedule, callable],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "weight_averaging": [StrOptions(set(AVERAGINGS)), WeightAveraging, None],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "shuffle": ["boolean"],
@@ -161,6 +165,11 @@ class Parameters:
         value, default = getattr(self, name), MINI_BATCH_DEFAULTS[name]
         unused = self.layers is not None and name in ("dropout", "block_dropout", "batch_norm")
         return not unused and not (value is default or value == default)
+
+    def _averaging(self) -> WeightAveraging | None:
+        if isinstance(self.weight_averaging, str):
+            return AVERAGINGS[self.weight_averaging]()
+        return self.weight_averaging
 
     def _schedule(self) -> Schedule:
         return as_schedule(self.learning_rate_schedule)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from itertools import count
 from math import isfinite
 from time import perf_counter
@@ -16,10 +15,10 @@ import numpy.typing as npt
 from skcnn.losses import Loss
 from skcnn.mini_batches import mini_batches
 from skcnn.network import Network
-from skcnn.optimizers import Optimizer, State, clip, decay
+from skcnn.optimizers import clip, decay
 from skcnn.parallel import Team
-from skcnn.schedules import Constant, Schedule, checked_factor
-from skcnn.step import GradientStep, RandomStreams, Samples, quiet_overflow
+from skcnn.progress import Progress
+from skcnn.step import GradientStep, Samples, quiet_overflow
 
 Array = npt.NDArray[Any]
 
@@ -40,85 +39,6 @@ class Epoch(NamedTuple):
 
 class DivergenceError(ArithmeticError):
     """The loss or a parameter is NaN, infinite or about to overflow."""
-
-
-@dataclass
-class Progress:
-    """What carries on from one epoch to the next besides the network itself.
-
-    Parameters
-    ----------
-    optimizer : Optimizer
-        How to step.
-    shuffling : numpy.random.Generator
-        For the order of samples.
-    drawing : RandomStreams
-        For layers that draw.
-    schedule : Schedule, default=Constant()
-        How the learning rate changes.
-    optimizer_state, schedule_state : dict or None
-        None: the optimizer or schedule starts afresh.
-    steps : int, default=0
-        Number of steps so far.
-    followed : str, default="loss"
-        Name of the score that the schedule is told after each epoch.
-    """
-
-    optimizer: Optimizer
-    shuffling: np.random.Generator
-    drawing: RandomStreams
-    schedule: Schedule = field(default_factory=Constant)
-    optimizer_state: State | None = None
-    schedule_state: State | None = None
-    steps: int = 0
-    followed: str = "loss"
-
-    def copy(self, *, with_optimizer_state: bool = True) -> Progress:
-        """Return a copy that goes on in the same way, or with the optimizer afresh."""
-        kept = self.optimizer_state if with_optimizer_state else None
-        return replace(
-            self,
-            shuffling=deepcopy(self.shuffling),
-            drawing=deepcopy(self.drawing),
-            optimizer_state=deepcopy(kept),
-            schedule_state=deepcopy(self.schedule_state),
-        )
-
-    def use(self, optimizer: Optimizer, schedule: Schedule, followed: str) -> None:
-        """Go on with these; what is not as before starts afresh."""
-        if optimizer != self.optimizer:
-            self.optimizer, self.optimizer_state = optimizer, None
-        if (schedule, followed) != (self.schedule, self.followed):
-            self.schedule, self.schedule_state, self.followed = schedule, None, followed
-
-    def start(self, parameters: Array) -> None:
-        """Start what has no state yet."""
-        if self.optimizer_state is None:
-            self.optimizer_state = self.optimizer.start(parameters)
-        if self.schedule_state is None:
-            self.schedule_state = self.schedule.start()
-
-    def factor(self, share: float | None) -> float:
-        """Return what the learning rate is multiplied with for the next step.
-
-        Parameters
-        ----------
-        share : float or None
-            Which share of all epochs has passed; None: nobody knows how many there will be.
-        """
-        assert self.schedule_state is not None
-        return checked_factor(self.schedule, self.schedule_state, self.steps, share)
-
-    def step(self, parameters: Array, gradient: Array, rate: float) -> None:
-        """Take one step of the optimizer."""
-        assert self.optimizer_state is not None
-        self.optimizer.step(self.optimizer_state, parameters, gradient, rate)
-        self.steps += 1
-
-    def note(self, score: float) -> None:
-        """Tell the schedule what an epoch came to; more is better."""
-        assert self.schedule_state is not None
-        self.schedule.after_epoch(self.schedule_state, score)
 
 
 @dataclass
@@ -234,9 +154,11 @@ def train(
                 total += value
                 hits.append(batch_hits)
                 _move(network, step.gradient, rates[-1], plan, progress)
+                progress.average_step(network)
             if after_step is not None:
                 after_step(part.stop - part.start)
         _check_parameters(network.parameters)
+        progress.average_epoch(network, plan.share(epoch + 1))
         right = [weight for weight in hits if weight is not None]
         accuracy = sum(right) / n if right else None
         yield Epoch(total / n, accuracy, rates[0], perf_counter() - start)

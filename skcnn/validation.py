@@ -80,15 +80,15 @@ class Validation:
     loss : Loss
         Its weighted mean is computed.
     scoring : {"loss", "accuracy"} or callable
-        The score: the negative loss, the weighted share of hits, or what a function of nothing
-        returns.
+        The score: the negative loss, the weighted share of hits, or what a function of the
+        network returns.
     n_threads : int
         For inference.
     """
 
     samples: Samples
     loss: Loss
-    scoring: str | Callable[[], Any]
+    scoring: str | Callable[[Network], Any]
     n_threads: int
 
     def measure(self, network: Network) -> Measured:
@@ -111,7 +111,7 @@ class Validation:
             raise DivergenceError("The validation loss is no longer finite.")
         score: Any = -value
         if callable(self.scoring):
-            score = self.scoring()
+            score = self.scoring(network)
         elif self.scoring == "accuracy":
             hits = self.loss.hits(outputs, samples.targets, weights)
             score = None if hits is None else hits / n

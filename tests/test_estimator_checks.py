@@ -23,6 +23,8 @@ VARIANTS = [
     ScratchCNNClassifier(learning_rate_schedule="plateau"),
     ScratchCNNClassifier(max_grad_norm=1.0),
     ScratchCNNClassifier(solver="lbfgs", alpha=0.01),
+    ScratchCNNClassifier(weight_averaging="ema"),
+    ScratchCNNClassifier(weight_averaging="swa"),
 ]
 # What a check's own terms leave out, by name. test_early_stopping, test_continuing and
 # test_lbfgs show why.

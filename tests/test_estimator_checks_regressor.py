@@ -31,6 +31,7 @@ PLAIN = {
     "sgd": {"solver": "sgd", "learning_rate": 0.01},
     "lbfgs": {"solver": "lbfgs"},
     "lbfgs, alpha": {"solver": "lbfgs", "alpha": 0.01},
+    "weight_averaging": {"weight_averaging": "ema"},
     "hidden layer": {"hidden_layer_sizes": 16},
 }
 

@@ -7,8 +7,9 @@ from skcnn.fitting import Run
 from skcnn.layers import Dense, Flatten
 from skcnn.network import Network
 from skcnn.optimizers import SGD
+from skcnn.progress import Progress
 from skcnn.step import RandomStreams
-from skcnn.training import Epoch, Patience, Progress
+from skcnn.training import Epoch, Patience
 from skcnn.validation import Measured
 
 

@@ -18,8 +18,9 @@ from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import SGD
 from skcnn.parallel import Team
+from skcnn.progress import Progress
 from skcnn.step import RandomStreams, Samples
-from skcnn.training import DivergenceError, Progress
+from skcnn.training import DivergenceError
 
 
 @pytest.fixture
@@ -280,6 +281,7 @@ def test_why_class_weights_do_nothing_once_every_row_is_fitted():
         {"augment": Shift(1)},
         {"augment": []},
         {"max_grad_norm": 1.0},
+        {"weight_averaging": "ema"},
     ],
     ids=str,
 )

@@ -12,9 +12,10 @@ from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import SGD, Adam
 from skcnn.parallel import Team
+from skcnn.progress import Progress
 from skcnn.schedules import Constant, Plateau, Schedule
 from skcnn.step import RandomStreams, Samples
-from skcnn.training import DivergenceError, Patience, Plan, Progress
+from skcnn.training import DivergenceError, Patience, Plan
 
 N, FEATURES, CLASSES = 11, 6, 3
 SOFTMAX_REGRESSION = (Flatten(), Dense(CLASSES))

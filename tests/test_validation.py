@@ -109,7 +109,7 @@ def test_loss_and_scores_are_weighted_means(weighted):
 
 
 def test_a_function_gives_the_score():
-    got = measured(lambda: np.float32(0.25))[0]
+    got = measured(lambda network: np.float32(0.25))[0]
     assert got.score == 0.25
     assert type(got.score) is float
 
@@ -117,7 +117,7 @@ def test_a_function_gives_the_score():
 @pytest.mark.parametrize("score", [np.nan, None, "good", {"r2": 1.0}, [1.0]])
 def test_a_score_that_is_no_number_is_a_clear_error(score):
     with pytest.raises(ValueError, match=r"scoring gave .* for the validation set"):
-        measured(lambda: score)
+        measured(lambda network: score)
 
 
 def test_a_loss_that_knows_no_hits_has_no_accuracy():
