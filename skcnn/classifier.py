@@ -107,7 +107,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         Gradients whose Euclidean norm, over all parameters, is larger are shrunk to it.
     batch_size : int or "auto", default="auto"
         Rows of a mini-batch, never more than there are. "auto": a fiftieth of the rows, but at
-        least 8 and at most 32; up to 32 rows are one mini-batch.
+        least 8 and at most 32, and from 16,000 rows a five-hundredth, at most 128; up to 32 rows
+        are one mini-batch.
     max_iter : int, default=20
         Number of epochs.
     shuffle : bool, default=True
