@@ -19,9 +19,10 @@ from skcnn.optimizers import OPTIMIZERS, Optimizer
 from skcnn.schedules import SCHEDULES, Schedule, as_schedule
 from skcnn.training import Patience, Plan
 
-# batch_size="auto" makes about so many steps an epoch, within these sizes.
-AUTO_STEPS = 50
-AUTO_BATCH_SIZES = (8, 32)
+# batch_size="auto": the rows of an epoch divided by so many steps, within these sizes; large data
+# begin where 500 steps are as many rows as the largest size for small data.
+AUTO_STEPS, AUTO_STEPS_LARGE = 50, 500
+AUTO_BATCH_SIZES, AUTO_BATCH_SIZE_LARGE = (8, 32), 128
 # What has no meaning, or makes the loss random, where all rows are taken at once.
 MINI_BATCH_DEFAULTS: dict[str, Any] = {
     "batch_size": "auto",
@@ -132,7 +133,10 @@ class Parameters:
         if self.batch_size != "auto":
             return int(self.batch_size)
         least, most = AUTO_BATCH_SIZES
-        return most if n <= most else min(max(n // AUTO_STEPS, least), most)
+        if n <= most:
+            return most
+        small = min(max(n // AUTO_STEPS, least), most)
+        return max(small, min(n // AUTO_STEPS_LARGE, AUTO_BATCH_SIZE_LARGE))
 
     def _optimizer(self) -> Optimizer:
         if isinstance(self.solver, Optimizer):
