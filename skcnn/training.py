@@ -155,8 +155,8 @@ def train(
                 hits.append(batch_hits)
                 _move(network, step.gradient, rates[-1], plan, progress)
                 progress.average_step(network)
-            if after_step is not None:
-                after_step(part.stop - part.start)
+                if after_step is not None:
+                    after_step(part.stop - part.start)
         _check_parameters(network.parameters)
         progress.average_epoch(network, plan.share(epoch + 1))
         right = [weight for weight in hits if weight is not None]
