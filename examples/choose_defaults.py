@@ -93,7 +93,14 @@ if __name__ == "__main__":  # worker processes may import this file
     ]
     report("Default network", candidates, {"all of Fashion-MNIST": (all_fashion, hold_out)})
 
-    exercise = {"n_filters": 1, "filter_size": 6, "padding": "valid", "alpha": 0.1}
+    exercise = {
+        "n_filters": 1,
+        "filter_size": 6,
+        "padding": "valid",
+        "learning_rate": 2e-3,
+        "alpha": 0.1,
+        "max_iter": 20,
+    }
     candidates = [
         {},
         {"random_state": 1},

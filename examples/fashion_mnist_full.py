@@ -36,22 +36,33 @@ quick = {"max_iter": 1} if small else {}
 # %%
 # The networks. Shards of 64 rows make mini-batches of 128 right for two threads.
 full = ScratchCNNClassifier(
-    n_filters=(32, 64, 128),
+    n_filters=(32, 64, 128, 128),
     filter_size=3,
+    pool_size=(2, 2, 1, 2),
     batch_norm=True,
-    dropout=0.3,
-    augment=[Shift(2), HorizontalFlip()],
-    label_smoothing=0.05,
-    alpha=0.05,
+    augment=[Shift(1), HorizontalFlip()],
+    alpha=0.2,
     learning_rate=3e-3,
     learning_rate_schedule="one_cycle",
     batch_size=128,
-    max_iter=25,
+    max_iter=22,
     n_jobs=2,
     random_state=0,
 )
 default = ScratchCNNClassifier(random_state=0)
-few = clone(full).set_params(batch_size=64, max_iter=40)
+few = ScratchCNNClassifier(
+    n_filters=(32, 64, 128),
+    filter_size=3,
+    batch_norm=True,
+    dropout=0.3,
+    augment=[Shift(1), HorizontalFlip()],
+    learning_rate=3e-3,
+    learning_rate_schedule="one_cycle",
+    batch_size=64,
+    max_iter=30,
+    n_jobs=2,
+    random_state=0,
+)
 
 
 # %%

@@ -87,7 +87,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         small data, takes all rows at once, and an iteration stands in place of an epoch. It uses no
         learning rate and does not go with `batch_size`, `dropout`, `block_dropout`, `batch_norm`,
         `augment`, `max_grad_norm` and `weight_averaging`.
-    learning_rate : float, default=2e-3
+    learning_rate : float, default=3e-3
         Step size, which the schedule multiplies.
     learning_rate_schedule : {"constant", "cosine", "one_cycle", "plateau"}, Schedule or callable, \
             default="cosine"
@@ -97,7 +97,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         loss, has not become better for three epochs. A callable takes the number of steps taken
         so far and returns the factor. `partial_fit` does not know how many epochs there will be:
         with "cosine" and "one_cycle" its rate is constant. See :mod:`skcnn.schedules`.
-    alpha : float, default=0.0
+    alpha : float, default=0.1
         Decoupled weight decay: before each step weights shrink by the factor
         ``1 - learning_rate * alpha``. Biases do not. With "lbfgs" it is an L2 term: ``alpha / 2``
         times the sum of the squares of these weights is added to the loss, which is a mean.
@@ -119,7 +119,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         Rows of a mini-batch, never more than there are. "auto": a fiftieth of the rows, but at
         least 8 and at most 32, and from 16,000 rows a five-hundredth, at most 128; up to 32 rows
         are one mini-batch.
-    max_iter : int, default=20
+    max_iter : int, default=15
         Number of epochs. With "lbfgs" the most iterations; it ends sooner if no step makes the
         loss smaller, and usually needs some hundreds.
     shuffle : bool, default=True
@@ -235,15 +235,15 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         standardize: bool = True,
         dtype: Any = "auto",
         solver: str | Optimizer = "adam",
-        learning_rate: float = 2e-3,
+        learning_rate: float = 3e-3,
         learning_rate_schedule: str | Schedule | Callable[[int], float] = "cosine",
-        alpha: float = 0.0,
+        alpha: float = 0.1,
         max_grad_norm: float | None = None,
         weight_averaging: str | WeightAveraging | None = None,
         label_smoothing: float = 0.0,
         augment: Any = None,
         batch_size: int | str = "auto",
-        max_iter: int = 20,
+        max_iter: int = 15,
         shuffle: bool = True,
         tol: float | None = None,
         n_iter_no_change: int = 10,

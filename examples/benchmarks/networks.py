@@ -26,6 +26,7 @@ def classifier(network: str, threads: int | None = 1, **parameters: Any) -> Scra
         pool_size=2,
         standardize=False,
         learning_rate=LEARNING_RATE,
+        alpha=0.0,
         n_jobs=threads,
         random_state=0,
     ).set_params(**parameters)
