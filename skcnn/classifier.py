@@ -100,7 +100,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     alpha : float, default=0.1
         Decoupled weight decay: before each step weights shrink by the factor
         ``1 - learning_rate * alpha``. Biases do not. With "lbfgs" it is an L2 term: ``alpha / 2``
-        times the sum of the squares of these weights is added to the loss, which is a mean.
+        times the sum of the squares of these weights is added to the loss, which is a mean;
+        0.001 is a better start there.
     label_smoothing : float, default=0.0
         Share of each target's probability that is spread evenly over all classes.
     augment : Augmentation, callable, or sequence of them, default=None

@@ -82,8 +82,10 @@ class RichBar:
         from rich.progress import Progress
 
         console = Console(stderr=True)  # of its own: another display may be live
-        self._progress = Progress(console=console, transient=True, disable=not console.is_terminal)
-        self._progress.start()
+        self._progress = Progress(console=console, transient=True)
+        self._started = console.is_terminal
+        if self._started:
+            self._progress.start()
         self._task = self._progress.add_task(description, total=total)
 
     def update(self, n: int) -> None:
@@ -92,7 +94,8 @@ class RichBar:
 
     def close(self) -> None:
         """Take the bar away."""
-        self._progress.stop()
+        if self._started:
+            self._progress.stop()
 
 
 def make_bar(description: str, total: int) -> Bar | None:
