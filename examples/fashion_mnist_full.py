@@ -45,7 +45,7 @@ full = ScratchCNNClassifier(
     learning_rate=3e-3,
     learning_rate_schedule="one_cycle",
     batch_size=128,
-    max_iter=22,
+    max_iter=20,
     n_jobs=2,
     random_state=0,
 )

@@ -39,6 +39,7 @@ def make_classifier():
             "solver": "adam",
             "learning_rate": 0.01,
             "learning_rate_schedule": "constant",
+            "alpha": 0.0,
             "batch_size": 32,
             "max_iter": 2,
             "random_state": 0,
