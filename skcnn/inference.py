@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,22 @@ from skcnn.workspace import Workspace
 
 Array = npt.NDArray[Any]
 
-# A chunk has as many images as keep a core busy for so long, within these bounds, and fewer if
-# it would then take more than the last number.
+# A chunk has as many images as keep a core busy for so long and as have maps of so many numbers,
+# within these bounds, and fewer if it would then take more than the last number.
 CHUNK_MULTIPLY_ADDS = 10_000_000
+CHUNK_VALUES = 650_000
 CHUNK_IMAGES = (32, 256)
 MOST_MULTIPLY_ADDS = 1_000_000_000
+
+
+def chunk_size(network: Network) -> int:
+    """Return how many images to take at a time, which bounds memory and suits the cache."""
+    least, most = CHUNK_IMAGES
+    multiply_adds = max(network.multiply_adds, 1)
+    values = sum(prod(shape) for shape in network.shapes)
+    size = min(CHUNK_MULTIPLY_ADDS // multiply_adds, CHUNK_VALUES // values)
+    size = min(max(size, least), most)
+    return max(min(size, MOST_MULTIPLY_ADDS // multiply_adds), 1)
 
 
 def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:
@@ -35,10 +47,7 @@ def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:
     n_threads : int, default=1
         How many threads share the chunks; the outputs do not depend on it.
     """
-    least, most = CHUNK_IMAGES
-    multiply_adds = max(network.multiply_adds, 1)
-    size = min(max(CHUNK_MULTIPLY_ADDS // multiply_adds, least), most)
-    size = max(min(size, MOST_MULTIPLY_ADDS // multiply_adds), 1)
+    size = chunk_size(network)
     n_chunks = -(-len(images) // size)
     n_threads = min(n_threads, n_chunks)
     views = network.views()

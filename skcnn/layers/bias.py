@@ -25,11 +25,11 @@ def bias_gradient(dy: Array, out: Array) -> None:
     """Write the sum of dy over everything but its channels to `out`."""
     # a product with ones is a sum, and faster
     if dy.ndim == 2:
-        np.matmul(dy, np.ones(dy.shape[-1], dy.dtype), out=out)
+        np.dot(dy, np.ones(dy.shape[-1], dy.dtype), out=out)
         return
     *leading, channels, width, n = dy.shape
     lines = dy.reshape(*leading, channels, width * n)
-    sums = np.matmul(lines, np.ones(width * n, dy.dtype))  # (*leading, C)
+    sums = lines @ np.ones(width * n, dy.dtype)  # (*leading, C)
     np.add.reduce(sums.reshape(-1, channels), axis=0, out=out)
 
 
