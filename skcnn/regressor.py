@@ -121,7 +121,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         See :mod:`skcnn.averaging`.
     batch_size : int or "auto", default="auto"
         Rows of a mini-batch, never more than there are. "auto": a fiftieth of the rows, but at
-        least 8 and at most 32; up to 32 rows are one mini-batch.
+        least 8 and at most 32, and from 16,000 rows a five-hundredth, at most 128; up to 32 rows
+        are one mini-batch.
     max_iter : int, default=20
         Number of epochs. With "lbfgs" the most iterations; it ends sooner if no step makes the
         loss smaller, and usually needs some hundreds.
