@@ -17,7 +17,7 @@ from skcnn.averaging import WeightAveraging
 from skcnn.class_weights import weight_of_each_class
 from skcnn.data import Data
 from skcnn.estimator import BaseCNN, can_continue
-from skcnn.labels import check_labels, encode
+from skcnn.labels import check_labels, encode, with_labels
 from skcnn.layers import Activation
 from skcnn.losses import CrossEntropy, Loss
 from skcnn.optimizers import Optimizer
@@ -133,7 +133,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         See `tol`.
     early_stopping : bool, default=False
         Whether to stop by the validation score, and to keep the weights of the epoch where it
-        was best. Without, a validation set given to `fit` is only recorded.
+        was best. Without, a validation set given to `fit` is only recorded, and followed by a
+        "plateau".
     validation_fraction : float, default=0.1
         Share of the rows that `early_stopping` holds out where no validation set is given,
         rounded up and stratified; a class of one row stays in training.
@@ -181,8 +182,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         `learning_rate` (of the first step) and `seconds`, and with a validation set
         `validation_loss` and `validation_score`.
     validation_scores_ : list of float
-        Validation score of each epoch that had one. This and the following are there only if
-        there was a validation set.
+        Validation score of each epoch, NaN where there was no validation set. This and the
+        following are there only if there was one.
     best_validation_score_ : float
         The best within the last call that had a validation set.
     best_iter_ : int
@@ -343,7 +344,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
                     f"not see all rows. Pass a dict, or sample_weight."
                 )
             self._check_classes(classes)
-            return self._class_weighted(data, self.classes_)
+            left_out = [label for label, weight in (self.class_weight or {}).items() if not weight]
+            return self._class_weighted(data, with_labels(self.classes_, left_out))
 
         return self._partial_fit(X, y, sample_weight, take_note_of_y)
 

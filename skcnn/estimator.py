@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from skcnn._callbacks import CallbackSupportMixin, FitTasks
+from skcnn.blas import with_one_blas_thread
 from skcnn.data import Data
 from skcnn.epoch_bar import EpochBar
 from skcnn.fitting import Finished, Run, Snapshot
@@ -19,7 +20,7 @@ from skcnn.lbfgs import Objective, train_lbfgs
 from skcnn.losses import Loss
 from skcnn.mini_batches import mini_batches
 from skcnn.model import SPLITTING, Model
-from skcnn.parallel import Team, thread_count, with_one_blas_thread
+from skcnn.parallel import Team, thread_count
 from skcnn.step import Samples
 from skcnn.training import DivergenceError, Patience, Plan, train
 from skcnn.validation import hold_out
@@ -166,11 +167,11 @@ class BaseCNN(CallbackSupportMixin, Model):
         remedy = (
             "solver='lbfgs'. Scale the input, use a larger alpha, or another solver."
             if self._full_batch
-            else f"learning_rate={self.learning_rate}. Use a smaller learning_rate."
+            else f"learning_rate={self.learning_rate} and alpha={self.alpha}. Use a smaller "
+            f"{'alpha' if self.learning_rate * self.alpha > 1 else 'learning_rate'}."
         )
         raise ValueError(
-            f"Training diverged: the loss became NaN or infinite in epoch {len(run.recorded) + 1} "
-            f"with {remedy}"
+            f"Training diverged: {error} in epoch {len(run.recorded) + 1} with {remedy}"
         ) from error
 
     def _attributes(self, finished: Finished | None) -> dict[str, Any]:
@@ -190,9 +191,7 @@ class BaseCNN(CallbackSupportMixin, Model):
         if best is not None:
             attributes |= {
                 "validation_scores_": [
-                    record["validation_score"]
-                    for record in last.history
-                    if "validation_score" in record
+                    record.get("validation_score", np.nan) for record in last.history
                 ],
                 "best_validation_score_": best.score,
                 "best_iter_": len(best.history),

@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 # A chunk has as many images as keep a core busy for so long and as have maps of so many numbers,
 # within these bounds, and fewer if it would then take more than the last number.
 CHUNK_MULTIPLY_ADDS = 10_000_000
-CHUNK_VALUES = 650_000
+CHUNK_VALUES = 1_050_000
 CHUNK_IMAGES = (32, 256)
 MOST_MULTIPLY_ADDS = 1_000_000_000
 
@@ -52,7 +52,7 @@ def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:
     n_threads = min(n_threads, n_chunks)
     views = network.views()
     inputs = [Workspace() for _ in range(n_threads)]
-    workspaces = [network.workspaces() for _ in range(n_threads)]
+    workspaces = [network.workspaces(in_place=True) for _ in range(n_threads)]
     outputs = np.empty((*network.shapes[-1], len(images)), network.dtype)
 
     def fill(thread: int, chunk: int) -> None:

@@ -131,11 +131,20 @@ def declared_dtype(X: Any) -> np.dtype[Any] | None:
     return np.result_type(*(getattr(dtype, "numpy_dtype", dtype) for dtype in columns))
 
 
-def check_range(X: Array, dtype: np.dtype[Any]) -> None:
-    """Raise a ValueError if X holds numbers that the working dtype cannot."""
-    if X.dtype.kind != "f" or X.dtype.itemsize <= dtype.itemsize or X.size == 0:
+def _largest(X: Array, rows: Array | None) -> Any:
+    """Return the largest magnitude in the rows of X that count, without a copy of them all."""
+    if rows is None:
+        return max(abs(X.min(initial=0)), abs(X.max(initial=0)))
+    step = max(1, CHUNK_ELEMENTS // X.shape[1])
+    parts = (rows[start : start + step] for start in range(0, len(rows), step))
+    return max((_largest(X[part], None) for part in parts), default=0.0)
+
+
+def check_range(X: Array, dtype: np.dtype[Any], rows: Array | None = None) -> None:
+    """Raise a ValueError if rows of X, by default all, hold what the working dtype cannot."""
+    if X.dtype.kind != "f" or X.dtype.itemsize <= dtype.itemsize:
         return
-    largest = max(abs(X.min()), abs(X.max()))
+    largest = _largest(X, rows)
     if largest > np.finfo(dtype).max:
         raise ValueError(
             f"X holds a number of magnitude {largest:.3g}, too large for dtype {dtype}. Scale X "
@@ -180,7 +189,7 @@ class Standardizer:
         """
         n = len(X) if rows is None else len(rows)
         step = max(1, CHUNK_ELEMENTS // X.shape[1])
-        scale = _power_of_two(X)  # squares must not overflow
+        scale = _power_of_two(X, rows)  # squares must not overflow
         total, mean, squares = 0.0, np.zeros(channels), np.zeros(channels)
         for start in range(0, n, step):
             part = slice(start, start + step)
@@ -202,9 +211,9 @@ class Standardizer:
         return cls(mean * scale, np.where(constant, 1.0, deviation * scale))
 
 
-def _power_of_two(X: Array) -> float:
+def _power_of_two(X: Array, rows: Array | None) -> float:
     """Return a power of two near the largest magnitude; division by it is exact."""
-    largest = float(max(abs(X.min()), abs(X.max()))) if X.dtype.kind == "f" else 0.0
+    largest = float(_largest(X, rows)) if X.dtype.kind == "f" else 0.0
     return 2.0 ** min(int(np.frexp(largest)[1]), 1023) if largest else 1.0
 
 
@@ -262,7 +271,11 @@ class Images:
             index = self._rows[index]
         rows = self._gather(index, workspace)
         x = workspace.buffer("x", (*self._shape, len(rows)), self._dtype)
-        np.copyto(x, rows.reshape(-1, *self._image).transpose(self._order), casting="unsafe")
+        if self._image[-1] == 1:  # one channel: a plain transposition, which is faster
+            np.copyto(x.reshape(-1, len(rows)), rows.T, casting="unsafe")
+        else:
+            images = rows.reshape(-1, *self._image)
+            np.copyto(x, images.transpose(self._order), casting="unsafe")
         if self._moments is not None:
             mean, deviation = self._moments
             x -= mean
@@ -271,9 +284,12 @@ class Images:
 
     def _gather(self, index: Array | slice, workspace: Workspace) -> Array:
         """Return rows of X in its own dtype."""
-        if isinstance(index, slice) or not self._X.flags.c_contiguous:
-            return self._X[index]
-        shape = (len(index), self._X.shape[1])
-        rows = workspace.buffer("rows", shape, self._X.dtype)
+        X = self._X
+        if isinstance(index, slice) or not (X.flags.c_contiguous or X.flags.f_contiguous):
+            return X[index]
         # mode="clip" writes to `out` directly
-        return np.take(self._X, index, axis=0, out=rows, mode="clip")
+        if X.flags.c_contiguous:
+            rows = workspace.buffer("rows", (len(index), X.shape[1]), X.dtype)
+            return np.take(X, index, axis=0, out=rows, mode="clip")
+        columns = workspace.buffer("rows", (X.shape[1], len(index)), X.dtype)
+        return np.take(X.T, index, axis=1, out=columns, mode="clip").T

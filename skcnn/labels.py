@@ -88,3 +88,10 @@ def encode(labels: Array, classes: Array, name: str = "y") -> Array:
             f"fit, or `classes` in the first partial_fit, must name all of them."
         )
     return np.searchsorted(classes, labels)
+
+
+def with_labels(classes: Array, labels: list[Any]) -> Array:
+    """Return `classes` and those of `labels` that are of the same kind, sorted."""
+    kind = str if classes.dtype.kind in "OU" else Real
+    more = [label for label in labels if isinstance(label, kind | np.bool_)]
+    return np.union1d(classes, np.array(more, classes.dtype)) if more else classes

@@ -76,7 +76,7 @@ class Objective:
         with quiet_overflow():
             gradient = self._evaluate(point)
         if not (np.isfinite(self.value) and np.isfinite(gradient).all()):
-            raise DivergenceError("The loss is no longer finite.")
+            raise DivergenceError("the loss is no longer finite, but NaN or infinite,")
         self._point = point.copy()
         return self.value, gradient
 
@@ -143,14 +143,17 @@ def train_lbfgs(
             before_iteration()
         return objective(point)
 
-    def tell(intermediate_result: OptimizeResult) -> None:
+    def tell(point: Array) -> bool:
         nonlocal begun, n_told
-        objective.move_to(intermediate_result.x)
+        objective.move_to(point)
         assert begun is not None
         seconds, begun = perf_counter() - begun, None
         n_told += 1
-        if after_iteration(Epoch(objective.value, objective.accuracy, None, seconds)):
-            raise StopIteration
+        return after_iteration(Epoch(objective.value, objective.accuracy, None, seconds))
+
+    def callback(intermediate_result: OptimizeResult) -> None:
+        if tell(intermediate_result.x):
+            raise StopIteration  # understood by SciPy
 
     epsilon = float(np.finfo(start.dtype).eps)
     result = minimize(
@@ -158,7 +161,7 @@ def train_lbfgs(
         start.astype(np.float64),
         method="L-BFGS-B",
         jac=True,
-        callback=tell,
+        callback=callback,
         options={
             "maxiter": n_iterations,
             "maxfun": n_iterations * EVALUATIONS,
@@ -169,4 +172,4 @@ def train_lbfgs(
     )
     objective.move_to(result.x)
     if not n_told:
-        tell(result)
+        tell(result.x)

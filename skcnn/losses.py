@@ -42,6 +42,11 @@ class Loss:
         """
         raise NotImplementedError(f"{type(self).__name__} has no value_and_gradient.")
 
+    @property
+    def measured(self) -> Loss:
+        """The loss for data that nothing is learned from, without what acts in training only."""
+        return self
+
     def hits(self, outputs: Array, targets: Array, weights: Array | None) -> float | None:
         """Return the weight of the rows that are predicted right; None if none can be right.
 
@@ -87,6 +92,11 @@ class CrossEntropy(Loss):
             raise ValueError(
                 f"label_smoothing={self.label_smoothing!r} must be a number between 0 and 1."
             )
+
+    @property
+    def measured(self) -> Loss:
+        """The cross-entropy without smoothing."""
+        return CrossEntropy()
 
     def value_and_gradient(
         self, outputs: Array, targets: Array, weights: Array | float, workspace: Workspace

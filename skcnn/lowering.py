@@ -168,6 +168,11 @@ class DirectLowering(Lowering):
         )
 
     @cached_property
+    def is_inside(self) -> bool:
+        """Whether no tap reads outside of x."""
+        return all(axis.before <= 0 and axis.after <= 0 for axis in (*self.outer, self.side))
+
+    @cached_property
     def cost(self) -> int:
         """Multiply-adds of forward and backward for one image, about, and what copies take."""
         columns = prod(self.outputs) * self.side.output * self.lines
@@ -197,6 +202,9 @@ class DirectLowering(Lowering):
             return np.ascontiguousarray(x).reshape(self.shape(n))
         lowered = workspace.buffer("lowered", self.shape(n), x.dtype)
         x = x.reshape(self._split_input(n))
+        if self.is_inside:
+            np.copyto(lowered.reshape(self._split(n)), self._windows(np.ascontiguousarray(x)))
+            return lowered
         copies = workspace.plan((lowered.shape, x.shape), lambda: self._copies(lowered, n))
         for target, outside, source in copies:
             for rest in outside:
@@ -260,6 +268,17 @@ class DirectLowering(Lowering):
     def _rows(self, y: Array) -> Array:
         filters, columns = self.together * self.n_filters, self.side.output * y.shape[-1]
         return y.reshape(1, *self.outputs, self.height.output, filters, columns)
+
+    def _windows(self, x: Array) -> Array:
+        """View x, contiguous, as what is lowered: an element appears once for every tap."""
+        *outer, height, channel, column, image = x.strides
+        *befores, before = (-axis.before for axis in (*self.outer, self.side))  # cropped
+        steps = (axis.stride * step for axis, step in zip(self.outer, outer, strict=True))
+        step = self.side.stride * column
+        columns = (step, self.interleave * step)  # of a group: its number, its columns
+        strides = (*steps, height, *outer, column, channel, *columns, image)
+        first = sum(n * step for n, step in zip(befores, outer, strict=True)) + before * column
+        return np.ndarray(self._split(x.shape[-1]), x.dtype, x, first, strides)
 
     def _copies(self, lowered: Array, n: int) -> list[tuple[Array, list[Array], Index]]:
         """Return views to fill, views to set to zero, and where x is read."""

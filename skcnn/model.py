@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 from skcnn._sklearn_compat import _check_sample_weight, takes_sample_weight
 from skcnn.architecture import summarize
 from skcnn.augmentation import check_augment
+from skcnn.blas import with_one_blas_thread
 from skcnn.data import Data
 from skcnn.inference import outputs_of
 from skcnn.inputs import (
@@ -32,7 +33,7 @@ from skcnn.inputs import (
 )
 from skcnn.losses import Loss
 from skcnn.network import Network
-from skcnn.parallel import thread_count, with_one_blas_thread
+from skcnn.parallel import thread_count
 from skcnn.parameters import Parameters
 from skcnn.progress import Progress
 from skcnn.step import RandomStreams, Samples
@@ -151,7 +152,7 @@ class Model(Parameters, BaseEstimator):
         if not isinstance(scoring, str) or scoring not in ("loss", "accuracy"):
             scoring = self._scorer(held_out)
         samples = self._samples(held_out, "y_val")
-        return Validation(samples, loss, scoring, thread_count(self.n_jobs))
+        return Validation(samples, loss.measured, scoring, thread_count(self.n_jobs))
 
     def _scorer(self, held_out: Data) -> Callable[[Network], Any]:
         """Return a function that asks the scorer about a network."""
@@ -171,6 +172,15 @@ class Model(Parameters, BaseEstimator):
             model.network_ = network
             return scorer(model, images, held_out.y, **weighing)
 
+        if isinstance(self.scoring, str):  # a function of the user's may count its calls
+            try:
+                score(self.network_)
+            except ValueError as error:
+                raise ValueError(
+                    f"scoring={self.scoring!r} cannot score this validation set: {error} Choose "
+                    f"another scorer, such as 'loss' or 'accuracy', or pass an X_val that has all "
+                    f"classes."
+                ) from error
         return score
 
     # The network
@@ -185,7 +195,7 @@ class Model(Parameters, BaseEstimator):
         dtype = compute_dtype(self.dtype, data.X_dtype)
         if dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype={self.dtype!r} must be 'auto', float32 or float64.")
-        check_range(data.X, dtype)
+        check_range(data.X, dtype, data.rows)
         self.network_ = Network(layers, layer_shape(self.image_shape_), dtype)
         self.network_.initialize(np.random.default_rng(self._seed_sequence(INITIAL)))
         self._progress = Progress(
@@ -225,8 +235,9 @@ class Model(Parameters, BaseEstimator):
             raise ValueError(
                 f"What makes up the network was changed after the first fit: {changed}. It has "
                 f"image_shape={self.image_shape_}, dtype={self.network_.dtype} and the layers "
-                f"{[str(layer) for layer in self.network_.layers]}. Set the parameters back, or "
-                f"fit a clone to start again."
+                f"{[str(layer) for layer in self.network_.layers]}; the parameters now make "
+                f"{[str(layer) for layer in layers]}. Set the parameters back, or fit a clone to "
+                f"start again."
             )
         self._progress = self._progress.copy()
         self._progress.use(self._optimizer(), self._schedule(), followed, self._averaging())

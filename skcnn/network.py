@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -83,6 +82,7 @@ class Network:
             for name, shape in layer.state_shapes(before).items()
         ]
         self._trained, self._n_parameters = _with_offsets(trained)
+        self._first_trained = min((number for number, *_ in trained), default=0)
         self._kept, self._n_state = _with_offsets(state)
         self.multiply_adds = sum(
             prod(shape) // shape[-1] * prod(self.shapes[number + 1])
@@ -116,9 +116,11 @@ class Network:
         for layer, parameters in zip(self.layers, self.views(), strict=True):
             layer.initialize(parameters, rng)
 
-    def workspaces(self, rng: np.random.Generator | None = None) -> list[Workspace]:
-        """Return scratch memory for one thread, a workspace a layer."""
-        return [Workspace(rng) for _ in self.layers]
+    def workspaces(
+        self, rng: np.random.Generator | None = None, *, in_place: bool = False
+    ) -> list[Workspace]:
+        """Return scratch memory for one thread, a :class:`Workspace` a layer."""
+        return [Workspace(rng, in_place=in_place) for _ in self.layers]
 
     def forward(
         self,
@@ -161,7 +163,7 @@ class Network:
         """Fill `gradients`, views into a flat vector, from the gradient for the output."""
         views = views or self.views()
         gradient: Array | None = dy
-        for number in reversed(range(len(self.layers))):
+        for number in reversed(range(self._first_trained, len(self.layers))):
             assert gradient is not None
             gradient = self.layers[number].backward(
                 views[number],
@@ -169,12 +171,15 @@ class Network:
                 gradient,
                 caches[number],
                 workspaces[number],
-                need_dx=number > 0,
+                need_dx=number > self._first_trained,
             )
 
     def copy(self) -> Network:
-        """Return a network with parameters and state of its own."""
-        return deepcopy(self)
+        """Return a network with parameters and state of its own; all else never changes."""
+        twin = Network.__new__(type(self))
+        vars(twin).update(vars(self))
+        twin.parameters, twin.state = self.parameters.copy(), self.state.copy()
+        return twin
 
     def __getstate__(self) -> dict[str, Any]:
         names = ("layers", "shapes", "parameters", "state")

@@ -136,7 +136,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         See `tol`.
     early_stopping : bool, default=False
         Whether to stop by the validation score, and to keep the weights of the epoch where it
-        was best. Without, a validation set given to `fit` is only recorded.
+        was best. Without, a validation set given to `fit` is only recorded, and followed by a
+        "plateau".
     validation_fraction : float, default=0.1
         Share of the rows that `early_stopping` holds out where no validation set is given,
         rounded up.
@@ -180,8 +181,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         (of the first step) and `seconds`, and with a validation set `validation_loss` and
         `validation_score`.
     validation_scores_ : list of float
-        Validation score of each epoch that had one. This and the following are there only if
-        there was a validation set.
+        Validation score of each epoch, NaN where there was no validation set. This and the
+        following are there only if there was one.
     best_validation_score_ : float
         The best within the last call that had a validation set.
     best_iter_ : int

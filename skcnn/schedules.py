@@ -212,7 +212,14 @@ def as_schedule(schedule: str | Schedule | Callable[[int], float]) -> Schedule:
     """Return the schedule that the estimator's parameter stands for."""
     if isinstance(schedule, Schedule):
         return schedule
-    return SCHEDULES[schedule]() if isinstance(schedule, str) else PerStep(schedule)
+    if isinstance(schedule, str):
+        return SCHEDULES[schedule]()
+    kinds: list[Any] = list(SCHEDULES.values())
+    if schedule in kinds:
+        raise ValueError(
+            f"learning_rate_schedule={schedule!r} is a class. Give an instance: add parentheses."
+        )
+    return PerStep(schedule)
 
 
 def checked_factor(schedule: Schedule, state: State, step: int, share: float | None) -> float:

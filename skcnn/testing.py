@@ -241,6 +241,10 @@ def _check_inference(trial: _Trial, y: Array) -> None:
         f"{trial.layer}: inference gives another result the second time. Draw in training only, "
         f"and fill all of a buffer."
     )
+    assert np.array_equal(whole, _infer(trial, before, Workspace(in_place=True))), (
+        f"{trial.layer}: inference gives another result in place. Read x before "
+        f"workspace.output(x) is written; in an Activation, see `in_place`."
+    )
     for number in range(trial.x.shape[-1]):
         column = slice(number, number + 1)
         alone = _infer(trial, np.ascontiguousarray(trial.x[..., column]), trial.workspace)

@@ -175,11 +175,11 @@ def _move(network: Network, gradient: Array, rate: float, plan: Plan, progress: 
 
 def _check_finite(value: float) -> None:
     if not isfinite(value):
-        raise DivergenceError("The loss is no longer finite.")
+        raise DivergenceError("the loss is no longer finite, but NaN or infinite,")
 
 
 def _check_parameters(parameters: Array) -> None:
     """Refuse weights whose products over a few layers overflow, NaN included."""
     limit = float(np.finfo(parameters.dtype).max) ** 0.25
     if not np.abs(parameters).max(initial=0) < limit:
-        raise DivergenceError("A parameter is NaN, infinite or about to overflow.")
+        raise DivergenceError("a parameter is NaN, infinite or about to overflow")

@@ -46,8 +46,9 @@ def hold_out(strata: Array, fraction: float, rng: np.random.Generator) -> tuple[
     n_held_out = min(int(np.ceil(fraction * n)), int(room.sum()))
     if n_held_out == 0:
         raise ValueError(
-            f"Too few rows for early_stopping: with n_samples={n} no class has a row to spare for "
-            f"the validation set. Pass X_val and y_val, or set early_stopping=False."
+            f"Too few rows for early_stopping: with n_samples={n} no row can be spared for the "
+            f"validation set, since each class keeps one to learn from. Pass X_val and y_val, or "
+            f"set early_stopping=False."
         )
     wanted = n_held_out * counts / n
     taken = np.minimum(np.floor(wanted).astype(int), room)
@@ -108,7 +109,10 @@ class Validation:
             scale = 1 / n if weights is None else (weights / n).astype(outputs.dtype)
             value, _ = self.loss.value_and_gradient(outputs, samples.targets, scale, Workspace())
         if not np.isfinite(value):
-            raise DivergenceError("The validation loss is no longer finite.")
+            raise DivergenceError(
+                "the validation loss is no longer finite, as when X_val holds much larger numbers "
+                "than X,"
+            )
         score: Any = -value
         if callable(self.scoring):
             score = self.scoring(network)

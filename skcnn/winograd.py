@@ -24,6 +24,7 @@ POINTS: dict[int, tuple[str, ...]] = {
     6: ("0", "3/2", "-3/2", "2/3", "-2/3"),
     7: ("0", "1", "2", "1/2", "-3/2", "-2/3"),
     8: ("0", "1", "-1", "2", "-2", "1/2", "-1/2"),
+    9: ("0", "1", "2", "2/3", "-3", "-1/3", "-3/4", "-4/3"),
 }
 
 
@@ -151,18 +152,16 @@ class WinogradLowering(Lowering):
         """Return the weights at the points, of shape (points, kh, C, F)."""
         _, to_points, _ = self._matrices(weights.dtype, workspace)
         taps = weights.reshape(self.height.kernel, self.side.kernel, -1)
-        at_points = workspace.buffer(
-            "weights", (self.height.kernel, self.n_points, taps.shape[-1]), weights.dtype
-        )
-        np.matmul(to_points, taps, out=at_points)
-        shape = (self.height.kernel, self.n_points, self.channels, self.n_filters)
-        return at_points.reshape(shape).swapaxes(0, 1)
+        shape = (self.n_points, self.height.kernel, self.channels, self.n_filters)
+        at_points = workspace.buffer("weights", shape, weights.dtype)
+        np.matmul(to_points, taps, out=_row_by_row(at_points))
+        return at_points
 
     def weight_gradient(self, total: Array, gradient: Array, workspace: Workspace) -> None:
         """Write the gradient for the weights from the one at the points."""
         _, to_points, _ = self._matrices(total.dtype, workspace)
-        total = total.swapaxes(0, 1).reshape(self.height.kernel, self.n_points, -1)
-        np.matmul(to_points.T, total, out=gradient.reshape(len(total), self.side.kernel, -1))
+        shape = (self.height.kernel, self.side.kernel, -1)
+        np.matmul(to_points.T, _row_by_row(total), out=gradient.reshape(shape))
 
     def products(self, x: Array, workspace: Workspace) -> Array:
         """Return a buffer for outputs at the points, of shape (points, OH, F, tiles * n)."""
@@ -227,3 +226,8 @@ class WinogradLowering(Lowering):
         columns = np.arange(self.side.output).reshape(-1, self.interleave).T.ravel()
         rows = to_outputs[columns].reshape(self.side.output, -1)
         return rows, g, to_points.reshape(-1, self.side.length)
+
+
+def _row_by_row(weights: Array) -> Array:
+    """View weights at the points, (points, kh, C, F), as (kh, points, C * F)."""
+    return weights.reshape(*weights.shape[:2], -1).swapaxes(0, 1)

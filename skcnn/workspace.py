@@ -23,10 +23,14 @@ class Workspace:
     ----------
     rng : numpy.random.Generator, optional
         For layers that draw while training (dropout).
+    in_place : bool, default=False
+        Whether what comes into the layer may be overwritten by what goes out, as in prediction,
+        where nobody needs it again.
     """
 
-    def __init__(self, rng: np.random.Generator | None = None) -> None:
+    def __init__(self, rng: np.random.Generator | None = None, *, in_place: bool = False) -> None:
         self.rng = rng
+        self._in_place = in_place
         self._storage: dict[str, Array] = {}
         self._views: dict[tuple[Any, ...], Array] = {}
         self._plans: dict[Any, Any] = {}
@@ -38,6 +42,10 @@ class Workspace:
         if view is None:
             view = self._views[key] = self._carve(name, shape, np.dtype(dtype))
         return view
+
+    def output(self, x: Array) -> Array:
+        """Return where a layer that changes each element by itself writes f(x)."""
+        return x if self._in_place else self.buffer("y", x.shape, x.dtype)
 
     def plan(self, key: Any, make: Callable[[], T]) -> T:
         """Return what `make()` returned at the first call with this key: views, index tables."""

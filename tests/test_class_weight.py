@@ -304,3 +304,29 @@ def test_the_parameter_is_not_changed(data, make_classifier):
     model = make_classifier(class_weight=given).fit(X, y)
     assert model.class_weight is given
     assert given == WEIGHTS
+
+
+@pytest.mark.parametrize("kind", [int, str])
+def test_partial_fit_goes_on_without_the_class_of_zero_weight(data, kind, make_classifier):
+    X, y, _ = data
+    labels = y.astype(kind)
+    model = make_classifier(class_weight={kind(3): 0.0}, warm_start=True).fit(X, labels)
+    kept = y != 3
+    expected = make_classifier(warm_start=True).fit(X[kept], labels[kept])
+    model.partial_fit(X, labels)
+    expected.partial_fit(X[kept], labels[kept])
+    assert model.network_.parameters.tobytes() == expected.network_.parameters.tobytes()
+    model.partial_fit(X[kept], labels[kept])
+
+
+@pytest.mark.parametrize("huge", [1e200, np.finfo(np.float64).max])
+def test_a_row_of_zero_weight_may_hold_any_number(huge, data, make_classifier):
+    X, y, _ = data
+    X = X.copy()
+    X[5] = huge
+    weight = np.ones(len(y))
+    weight[5] = 0
+    for dtype in ("float64", "float32"):
+        one = make_classifier(dtype=dtype).fit(X, y, weight)
+        other = make_classifier(dtype=dtype).fit(np.delete(X, 5, 0), np.delete(y, 5))
+        assert one.network_.parameters.tobytes() == other.network_.parameters.tobytes()

@@ -523,3 +523,40 @@ def test_cross_validation(digits, make_classifier):
 def test_an_unfitted_model_says_so(digits, make_classifier):
     with pytest.raises(NotFittedError):
         make_classifier(early_stopping=True).predict(digits[0])
+
+
+# What cannot be scored
+
+
+@pytest.mark.parametrize("scoring", ["f1", "roc_auc"])
+def test_a_scorer_by_name_that_cannot_score_is_refused_before_the_first_step(
+    scoring, parts, make_classifier
+):
+    steps = []
+    model = make_classifier(scoring=scoring, learning_rate_schedule=lambda step: steps.append(step))
+    with pytest.raises(ValueError, match=rf"scoring='{scoring}' cannot score this validation set"):
+        fitted(model, parts)
+    assert not steps
+    assert not hasattr(model, "network_")
+
+
+def test_validation_is_without_label_smoothing(parts, make_classifier):
+    model = fitted(make_classifier(label_smoothing=0.3, dtype="float64"), parts)
+    expected = log_loss(parts[3], model.predict_proba(parts[2]))
+    assert model.history_[-1]["validation_loss"] == pytest.approx(expected)
+    assert model.loss_ > 0.3  # training is with it
+
+
+def test_a_validation_set_of_too_large_numbers_is_named(parts, make_classifier):
+    X, y, X_val, y_val = parts
+    model = make_classifier(standardize=False, dtype="float32")
+    with pytest.raises(ValueError, match=r"validation loss .* X_val holds much larger numbers"):
+        fitted(model, (X / 16, y, np.full_like(X_val, 3e38), y_val))
+
+
+def test_epochs_without_a_validation_set_have_the_score_nan(parts, make_classifier):
+    model = make_classifier(warm_start=True, scoring="accuracy")
+    model.fit(*parts[:2])
+    fitted(model, parts)
+    assert np.isnan(model.validation_scores_).tolist() == [True, True, False, False]
+    assert model.validation_scores_[model.best_iter_ - 1] == model.best_validation_score_

@@ -308,3 +308,31 @@ def test_divergence_is_named(make_lbfgs, digits):
     with pytest.raises(ValueError, match=r"Training diverged: .* with solver='lbfgs'\."):
         model.fit(X * np.float32(1e36), y)
     assert not hasattr(model, "network_")
+
+
+class StopsAtOnce:
+    """A callback that ends training after the first iteration."""
+
+    def __init__(self):
+        self.ended = 0
+
+    def setup(self, *args, **options): ...
+
+    def teardown(self, *args, **options): ...
+
+    def on_fit_task_begin(self, *args, **options): ...
+
+    def on_fit_task_end(self, estimator, context, **options):
+        self.ended += context.task_name == "epoch"
+        return context.task_name == "epoch"
+
+
+def test_a_stop_is_heeded_where_no_step_is_possible(make_lbfgs, digits):
+    X, _ = digits
+    model = make_lbfgs(alpha=0.0)
+    stops = StopsAtOnce()
+    if hasattr(model, "set_callbacks"):
+        model.set_callbacks(stops)
+    model.fit(X, np.zeros(len(X)))  # one class: the gradient is zero
+    assert model.n_iter_ == 1
+    assert stops.ended == hasattr(model, "set_callbacks")

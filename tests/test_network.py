@@ -1,12 +1,14 @@
 import copy
 import pickle
 from dataclasses import dataclass
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from skcnn.layers import (
     AveragePool,
+    BatchNorm,
     Bias,
     Conv,
     Dense,
@@ -117,6 +119,17 @@ def test_copies_have_views_of_their_own(duplicate):
     assert not (network.parameters == 9).any()
 
 
+def test_in_place_gives_the_same_outputs():
+    layers = (Conv(3, 3), BatchNorm(), MaxPool(2), Bias(), ReLU(), Dropout(0.5), Tanh(), Flatten())
+    network = made((*layers, Dense(4), Logistic()))
+    x = images()
+    expected, _ = network.forward(x, network.workspaces(), training=False)
+    workspaces = network.workspaces(in_place=True)
+    for _ in range(2):
+        y, _ = network.forward(x.copy(), workspaces, training=False)
+        assert np.array_equal(y, expected)
+
+
 def test_pickle_is_about_the_size_of_the_parameters():
     network = made((Flatten(), Dense(400)), (20, 1, 20))
     assert len(pickle.dumps(network)) < network.parameters.nbytes + 2000
@@ -210,6 +223,15 @@ def test_only_the_first_layer_is_spared_its_input_gradient():
     network = Network((Spy(), Spy(), Spy()), (3,), np.float64)
     gradient_of(network, np.ones((3, 2)), np.ones((3, 2)))
     assert CALLS == [(True, True), (True, True), (True, False)]
+
+
+def test_layers_before_the_first_that_is_trained_are_not_differentiated():
+    CALLS.clear()
+    network = Network((Spy(), Dense(3), Spy()), (3,), np.float64)
+    with mock.patch.object(Dense, "backward", autospec=True, side_effect=Dense.backward) as dense:
+        gradient_of(network, np.ones((3, 2)), np.ones((3, 2)))
+    assert not dense.call_args.kwargs["need_dx"]
+    assert CALLS == [(True, True)]  # of the last layer alone
 
 
 def ordered(kind, shape, pool, dtype):

@@ -246,3 +246,9 @@ def test_plateau_follows_the_validation_score(digits, make_classifier):
 def test_a_schedule_of_another_kind_is_a_clear_error(schedule, digits, make_classifier):
     with pytest.raises(ValueError, match="'learning_rate_schedule' parameter"):
         make_classifier(learning_rate_schedule=schedule).fit(*digits)
+
+
+@pytest.mark.parametrize("kind", [Plateau, OneCycle, Cosine])
+def test_a_class_in_place_of_an_instance_is_named(kind):
+    with pytest.raises(ValueError, match=rf"learning_rate_schedule=.*{kind.__name__}.* is a class"):
+        as_schedule(kind)

@@ -1,10 +1,10 @@
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from skcnn.layers import Layer
+from skcnn.layers import Activation, Layer
 from skcnn.losses import CrossEntropy, Loss, SquaredError
 from skcnn.optimizers import SGD, Adam, Optimizer
 from skcnn.testing import check_layer, check_loss, check_optimizer, finite_differences
@@ -91,6 +91,18 @@ class ChangesItsInputInInference(Scale):
         if not training:
             x[:] = y
         return y, cache
+
+
+@dataclass(frozen=True)
+class ReadsWhatItOverwrote(Activation):
+    in_place: ClassVar[bool] = True
+
+    def function(self, x, out, workspace):
+        np.multiply(x, 0.1, out=out)
+        np.maximum(x, out, out=out)
+
+    def multiply_by_derivative(self, dy, y, workspace):
+        dy[y < 0] *= 0.1
 
 
 @dataclass(frozen=True)
@@ -323,6 +335,7 @@ def test_right_layers_pass(layer, shape):
         (LeavesGradientsOut(), "must overwrite every element of gradients"),
         (ChangesItsInput(), "changes its input"),
         (ChangesItsInputInInference(), "inference changes its input"),
+        (ReadsWhatItOverwrote(), "another result in place"),
         (ChangesItsParameters(), "changes its parameters"),
         (UpcastsItsOutput(), "float32 in, float64 out"),
         (UpcastsItsInputGradient(), "float32 in, dx is float64"),

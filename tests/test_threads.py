@@ -155,6 +155,14 @@ def test_a_wrong_n_jobs_is_an_error_that_names_it(n_jobs, images):
         make("seed", n_jobs).fit(*images)
 
 
+@pytest.mark.parametrize("n_jobs", [0, "2", "all", 2.0, True, [2]])
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_a_wrong_n_jobs_after_fit_is_an_error_too(n_jobs, method, images):
+    model = make("seed", 1, max_iter=1).fit(*images)
+    with pytest.raises(ValueError, match="n_jobs=.* must be None, an integer"):
+        getattr(model.set_params(n_jobs=n_jobs), method)(images[0])
+
+
 def test_none_is_one_unless_a_joblib_context_says_otherwise():
     assert thread_count(None) == 1
     with parallel_config(backend="threading", n_jobs=3):

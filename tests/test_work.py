@@ -17,6 +17,7 @@ from skcnn.step import GradientStep, RandomStreams, Samples
 
 LENET = {"n_filters": (16, 32), "filter_size": 5, "hidden_layer_sizes": 128}
 KERAS = {"n_filters": (32, 64), "filter_size": 3, "padding": "valid"}
+WIDE = {"n_filters": (64, 64), "filter_size": 5}
 peaks = []
 
 
@@ -37,9 +38,21 @@ def images():
     return rng.integers(0, 256, (300, 784), dtype=np.uint8), np.arange(300) % 10
 
 
-@pytest.mark.parametrize("network", [LENET, KERAS, LENET | {"dropout": 0.3}])
+@pytest.mark.parametrize("network", [LENET, KERAS, LENET | {"dropout": 0.3}, WIDE])
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_no_step_after_the_first_epoch_allocates_a_large_array(network, n_jobs, images):
+    check_allocations(network, n_jobs, images)
+
+
+def test_gathering_from_columns_allocates_no_large_array():
+    rng = np.random.default_rng(0)
+    X = np.asfortranarray(rng.standard_normal((300, 64 * 64 * 3), np.float32))
+    small = {"n_filters": 1, "stride": 4, "image_shape": (64, 64, 3)}
+    check_allocations(small, 1, (X, np.arange(300) % 10))
+
+
+def check_allocations(network, n_jobs, images):
+    """Assert that no step but the first of an epoch allocates a megabyte."""
     model = ScratchCNNClassifier(
         solver=AllocationRecorder(), batch_size=128, max_iter=3, n_jobs=n_jobs, **network
     )

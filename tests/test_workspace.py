@@ -62,3 +62,13 @@ def test_the_generator_is_the_given_one():
     rng = np.random.default_rng(0)
     assert Workspace(rng).rng is rng
     assert Workspace().rng is None
+
+
+def test_an_output_stands_in_a_buffer_or_in_place():
+    x = np.ones((2, 3), np.float32)
+    own = Workspace()
+    y = own.output(x)
+    assert (y.shape, y.dtype) == (x.shape, x.dtype)
+    assert not np.shares_memory(y, x)
+    assert own.output(x) is y
+    assert Workspace(in_place=True).output(x) is x

@@ -21,6 +21,7 @@ SECTIONS = {
     "grid_search": "a grid search with two processes, against skorch",
     "scaling": "seconds and memory against the size of everything",
     "big_data": "an epoch over 8-bit images in a mapped file, and its memory",
+    "augmentation": "what changing images at random adds to an epoch",
     "profile": "where the time of a step goes",
 }
 
@@ -66,13 +67,21 @@ def _conclude(folder: Path) -> None:
     print(f"Written: {', '.join(sorted(str(file) for file in folder.iterdir()))}")
 
 
+def _section(name: str) -> str:
+    if name not in SECTIONS:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(SECTIONS)}")
+    return name
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m examples.benchmarks",
         description="Compare skcnn with other programs, and measure its parts.",
         epilog="Sections: " + "; ".join(f"{name}: {text}" for name, text in SECTIONS.items()),
     )
-    parser.add_argument("sections", nargs="*", metavar="section", help="all by default; see below")
+    parser.add_argument(
+        "sections", nargs="*", metavar="section", type=_section, help="all by default; see below"
+    )
     parser.add_argument("--size", choices=SIZES, default="full", help="small takes minutes")
     parser.add_argument("--output", type=Path, default=Path("benchmark-results"), metavar="DIR")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, help="all by default")

@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 
 from examples.benchmarks import child
-from examples.benchmarks.memory import PeakMemory
+from examples.benchmarks.peers import has
 from examples.benchmarks.report import Table
 from examples.benchmarks.settings import Settings
 from skcnn import ScratchCNNClassifier
@@ -18,6 +18,8 @@ from skcnn.datasets import load_fashion_mnist
 
 def run(settings: Settings) -> list[Table]:
     """Train for an epoch in a process of its own, on Fashion-MNIST repeated into a file."""
+    if not has("psutil"):
+        return [Table("An epoch on a mapped file", [], ["psutil is not installed."])]
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder), settings.big_data_images)
         row = child.result(child.start("big_data", folder, str(settings.big_data_images)))
@@ -39,6 +41,8 @@ def _write(folder: Path, n: int) -> None:
 
 
 def _train(folder: Path, n: int) -> dict[str, float]:
+    from examples.benchmarks.memory import PeakMemory
+
     X, y = np.load(folder / "X.npy", mmap_mode="r"), np.load(folder / "y.npy", mmap_mode="r")
     assert len(X) == n
     clf = ScratchCNNClassifier(n_filters=8, batch_size=128, max_iter=1, n_jobs=2, random_state=0)

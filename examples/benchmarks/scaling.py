@@ -80,6 +80,7 @@ def main(point: dict[str, Any]) -> None:
         filter_size=point["kernel"],
         image_shape=(side, side, channels),
         standardize=False,
+        batch_size=32,
         n_jobs=point["threads"],
         random_state=0,
     )

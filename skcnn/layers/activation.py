@@ -17,10 +17,12 @@ class Activation(Layer):
     """A function of each element by itself, whose derivative follows from its value.
 
     A subclass gives `function` and `multiply_by_derivative`. Set `is_increasing` to False if the
-    function ever falls: only an increasing function may trade places with max pooling.
+    function ever falls: only an increasing function may trade places with max pooling. Set
+    `in_place` to True if `function` may be given the same array as x and as out.
     """
 
     is_increasing: ClassVar[bool] = True
+    in_place: ClassVar[bool] = False
     initializer: ClassVar[str] = "glorot_uniform"  # of the layer before, when names are given
 
     def function(self, x: Array, out: Array, workspace: Workspace) -> None:
@@ -35,7 +37,7 @@ class Activation(Layer):
         self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
     ) -> tuple[Array, Any]:
         """y = f(x)."""
-        y = workspace.buffer("y", x.shape, x.dtype)
+        y = workspace.output(x) if self.in_place else workspace.buffer("y", x.shape, x.dtype)
         self.function(x, y, workspace)
         return y, y
 
@@ -60,6 +62,7 @@ class Activation(Layer):
 class ReLU(Activation):
     """Rectified linear unit: max(x, 0), with derivative 1 where x > 0, else 0."""
 
+    in_place: ClassVar[bool] = True
     initializer: ClassVar[str] = "he_normal"
 
     def function(self, x: Array, out: Array, workspace: Workspace) -> None:
@@ -78,6 +81,8 @@ class ReLU(Activation):
 class Tanh(Activation):
     """Hyperbolic tangent, with derivative 1 - y**2."""
 
+    in_place: ClassVar[bool] = True
+
     def function(self, x: Array, out: Array, workspace: Workspace) -> None:
         """tanh(x)."""
         np.tanh(x, out=out)
@@ -93,6 +98,8 @@ class Tanh(Activation):
 @dataclass(frozen=True)
 class Logistic(Activation):
     """Logistic function 1 / (1 + exp(-x)), with derivative y * (1 - y)."""
+
+    in_place: ClassVar[bool] = True
 
     def function(self, x: Array, out: Array, workspace: Workspace) -> None:
         """1 / (1 + exp(-x)), which does not overflow."""

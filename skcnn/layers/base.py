@@ -75,7 +75,7 @@ class Layer:
         parameters : dict of str to ndarray
             Parameters and state by name. Only state may be written, and only in training.
         x : ndarray of shape (*input_shape, n)
-            Not to be modified.
+            Not to be modified, unless ``workspace.output(x)`` is x itself.
         workspace : Workspace
             Scratch memory, and the generator of layers that draw.
         training : bool

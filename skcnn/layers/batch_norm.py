@@ -77,7 +77,7 @@ class BatchNorm(Layer):
     ) -> tuple[Array, Any]:
         """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta."""
         gamma, beta = parameters["gamma"], parameters["beta"]
-        y = workspace.buffer("y", x.shape, x.dtype)
+        y = workspace.output(x)
         if not training:
             scale = gamma / np.sqrt(parameters["variance"] + self.epsilon)
             _scale_and_shift(x, scale, beta - parameters["mean"] * scale, y)

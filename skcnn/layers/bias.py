@@ -45,7 +45,7 @@ class Bias(Layer):
         self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
     ) -> tuple[Array, Any]:
         """Return x + b; nothing is cached."""
-        y = workspace.buffer("y", x.shape, x.dtype)
+        y = workspace.output(x)
         add_bias(x, parameters["bias"], y)
         return y, None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skcnn.blas import lines_at_a_time
 from skcnn.initializers import initialize_weights
 from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
 from skcnn.layers.bias import add_bias, bias_gradient
@@ -165,7 +166,7 @@ class Conv(Layer):
         if not need_dx:
             return None
         d_lowered = lowering.lowered_gradient(dy, workspace)
-        _multiply_by_weights(lowering, weights, d_products, d_lowered)
+        _multiply_by_weights(lowering, weights, d_products, d_lowered, workspace)
         dx: Array = lowering.add_back(d_lowered, workspace).reshape(input_shape)
         return dx
 
@@ -218,22 +219,26 @@ def _multiply(lowering: Lowering, weights: Array, lowered: Array, products: Arra
 def _multiply_by_lowered(
     lowering: Lowering, lowered: Array, d_products: Array, total: Array, workspace: Workspace
 ) -> None:
-    """total[taps] = sum over rows of (taps * lines, columns) @ (columns, F)."""
+    """total[taps] = sum over rows of (taps * lines, columns) @ (columns, F), block by block."""
     total.fill(0)
+    *_, filters, width = d_products.shape
     for group in lowering.forward_rows:
         if group.taps.start == group.taps.stop:
             continue
         windows = stacked_rows(lowered, group)
-        columns = d_products[..., group.target, :, :].swapaxes(-1, -2)
-        shape = (*windows.shape[:-1], columns.shape[-1])
-        single = workspace.buffer("dw", shape, total.dtype)
+        *stack, lines, _ = windows.shape
+        block = lines_at_a_time(lines, filters, width)
+        windows = windows.reshape(*stack, lines // block, block, width)
+        columns = d_products[..., group.target, None, :, :].swapaxes(-1, -2)
+        single = workspace.buffer("dw", (*windows.shape[:-1], filters), total.dtype)
         np.matmul(windows, columns, out=single)
         part = total[:, group.taps]
-        part += np.add.reduce(single.reshape(len(part), -1, *part.shape[1:]), axis=1)
+        rows = workspace.buffer("rows", part.shape, total.dtype)
+        part += np.add.reduce(single.reshape(len(part), -1, *part.shape[1:]), axis=1, out=rows)
 
 
 def _multiply_by_weights(
-    lowering: Lowering, weights: Array, d_products: Array, d_lowered: Array
+    lowering: Lowering, weights: Array, d_products: Array, d_lowered: Array, workspace: Workspace
 ) -> None:
     """d_lowered[h] = (lines, taps * F) @ the rows of the gradient that h went into."""
     filters = weights.shape[-1]
@@ -241,7 +246,9 @@ def _multiply_by_weights(
         # taps from the last to the first: (points, taps, lines, F) -> (points, lines, taps * F)
         taps = weights[:, phase :: lowering.height.stride][:, ::-1].swapaxes(1, 2)
         points, lines, count, _ = taps.shape
-        matrix = _stacked(taps.reshape(points, 1, lines, count * filters), d_lowered.ndim)
+        turned = workspace.buffer("turned", taps.shape, taps.dtype)
+        np.copyto(turned, taps)
+        matrix = _stacked(turned.reshape(points, 1, lines, count * filters), d_lowered.ndim)
         for group in groups:
             target = d_lowered[..., group.target, :, :]
             if group.taps.start == group.taps.stop:

@@ -1,21 +1,24 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
-from skcnn import parallel
-from skcnn.parallel import with_one_blas_thread
+from skcnn import blas
+from skcnn.blas import with_one_blas_thread
+from skcnn.layers import Conv
+from skcnn.workspace import Workspace
 
 
 class Inside:
     """A caller that is inside for the length of a block."""
 
     def __enter__(self):
-        parallel._limit.enter(self)
+        blas._limit.enter(self)
 
     def __exit__(self, *error):
-        parallel._limit.leave(self)
+        blas._limit.leave(self)
 
 
 def blas_threads():
@@ -127,8 +130,8 @@ def test_an_interrupt_while_the_limit_is_set_or_lifted_is_raised_and_leaves_no_l
     leaving, monkeypatch
 ):
     before, calls = blas_threads(), []
-    set_threads = parallel._set_threads
-    interrupted_call = 1 + leaving * len(parallel._limit._found())
+    set_threads = blas._set_threads
+    interrupted_call = 1 + leaving * len(blas._limit._found())
 
     def interrupted_once(library, number):
         calls.append(number)
@@ -136,11 +139,11 @@ def test_an_interrupt_while_the_limit_is_set_or_lifted_is_raised_and_leaves_no_l
             raise KeyboardInterrupt
         set_threads(library, number)
 
-    monkeypatch.setattr(parallel, "_set_threads", interrupted_once)
+    monkeypatch.setattr(blas, "_set_threads", interrupted_once)
     with pytest.raises(KeyboardInterrupt):
         with_one_blas_thread(lambda: None)
     assert blas_threads() == before
-    assert not parallel._limit._inside
+    assert not blas._limit._inside
     assert with_one_blas_thread(blas_threads) == [1] * len(before)
 
 
@@ -148,3 +151,61 @@ def test_work_runs_in_one_blas_thread_and_its_result_comes_back():
     before = blas_threads()
     assert with_one_blas_thread(blas_threads) == [1] * len(before)
     assert blas_threads() == before
+
+
+@pytest.fixture
+def kernels(monkeypatch):
+    """Return a function that says whose kernels BLAS has."""
+
+    def pretend(*architectures):
+        monkeypatch.setattr(blas._limit, "architectures", lambda: set(architectures))
+        blas.lines_at_a_time.cache_clear()
+
+    yield pretend
+    blas.lines_at_a_time.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("lines", "columns", "inner", "block"),
+    [
+        (80, 32, 128, 20),  # 20 * 32 is the most below 1,200 that divides 80
+        (80, 32, 3_000, 10),  # a million multiply-adds
+        (9, 8, 900, 9),  # small as it is
+        (96, 256, 128, 4),
+        (96, 400, 128, 96),  # blocks of 3 lines and less gain nothing
+        (83, 32, 128, 83),  # prime
+    ],
+)
+def test_products_are_cut_into_blocks_for_kernels_that_like_them(
+    lines, columns, inner, block, kernels
+):
+    kernels("SkylakeX")
+    assert blas.lines_at_a_time(lines, columns, inner) == block
+
+
+@pytest.mark.parametrize("architectures", [(), (None,), ("Haswell",), ("Zen", None)])
+def test_other_kernels_get_whole_products(architectures, kernels):
+    kernels(*architectures)
+    assert blas.lines_at_a_time(80, 32, 128) == 80
+
+
+@pytest.mark.parametrize("size", [3, 5])
+def test_blocks_give_the_same_gradients(size, kernels):
+    layer, shape, n = Conv(32, size), (10, 16, 10), 16
+    rng = np.random.default_rng(0)
+    x, dy = rng.standard_normal((*shape, n)), rng.standard_normal((10, 32, 10, n))
+    parameters = {
+        "weights": rng.standard_normal((size, size, 16, 32)),
+        "bias": rng.standard_normal(32),
+    }
+    results = []
+    for architecture in ("SkylakeX", "Haswell"):
+        kernels(architecture)
+        workspace = Workspace()
+        gradients = {name: np.empty_like(values) for name, values in parameters.items()}
+        _, cache = layer.forward(parameters, x, workspace, training=True)
+        layer.backward(parameters, gradients, dy.copy(), cache, workspace, need_dx=False)
+        results.append(gradients)
+    assert blas.lines_at_a_time(size * 16, 32, 160) == size * 16  # by Haswell, whole
+    for name in parameters:
+        np.testing.assert_allclose(results[0][name], results[1][name], rtol=1e-10, atol=1e-10)
