@@ -159,7 +159,7 @@ def test_a_wrong_n_jobs_is_an_error_that_names_it(n_jobs, images):
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
 def test_a_wrong_n_jobs_after_fit_is_an_error_too(n_jobs, method, images):
     model = make("seed", 1, max_iter=1).fit(*images)
-    with pytest.raises(ValueError, match="n_jobs=.* must be None, an integer"):
+    with pytest.raises(ValueError, match=r"n_jobs=.* must be None, an integer"):
         getattr(model.set_params(n_jobs=n_jobs), method)(images[0])
 
 

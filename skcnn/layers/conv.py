@@ -220,8 +220,11 @@ def _multiply_by_lowered(
     lowering: Lowering, lowered: Array, d_products: Array, total: Array, workspace: Workspace
 ) -> None:
     """total[taps] = sum over rows of (taps * lines, columns) @ (columns, F), block by block."""
-    total.fill(0)
     *_, filters, width = d_products.shape
+    # whether all windows have all taps
+    uniform = [group.taps for group in lowering.forward_rows] == [slice(0, total.shape[1])]
+    if not uniform:
+        total.fill(0)
     for group in lowering.forward_rows:
         if group.taps.start == group.taps.stop:
             continue
@@ -233,8 +236,11 @@ def _multiply_by_lowered(
         single = workspace.buffer("dw", (*windows.shape[:-1], filters), total.dtype)
         np.matmul(windows, columns, out=single)
         part = total[:, group.taps]
-        rows = workspace.buffer("rows", part.shape, total.dtype)
-        part += np.add.reduce(single.reshape(len(part), -1, *part.shape[1:]), axis=1, out=rows)
+        single = single.reshape(len(part), -1, *part.shape[1:])
+        summed = part if uniform else workspace.buffer("summed", part.shape, total.dtype)
+        np.add.reduce(single, axis=1, out=summed)
+        if not uniform:
+            part += summed
 
 
 def _multiply_by_weights(
