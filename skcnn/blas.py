@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -53,6 +54,12 @@ class _BlasLimit:
                 _set_threads(library, threads)
             self._outside = None
 
+    def forget(self) -> None:
+        """Lift the limit in a child process, forked while threads of its parent were inside."""
+        self._lock = threading.RLock()
+        self._inside.clear()
+        self.leave(self)
+
     def threads_outside(self) -> int:
         """Return how many threads BLAS has without the limit, at least 1."""
         with self._lock:
@@ -83,6 +90,8 @@ def _set_threads(library: Any, number: int) -> None:
 
 
 _limit = _BlasLimit()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_limit.forget)
 
 
 def with_one_blas_thread(work: Callable[[], T]) -> T:

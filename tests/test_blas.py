@@ -115,6 +115,14 @@ def test_other_threads_may_set_their_own_limit_afterwards():
         assert pool.submit(other).result(10) == {1}
 
 
+def test_a_forked_child_is_not_inside():
+    with Inside():
+        blas._limit.forget()  # what the child does
+        assert set(blas_threads()) == {2}
+        assert with_one_blas_thread(blas_threads) == [1] * len(blas_threads())
+        assert set(blas_threads()) == {2}
+
+
 def test_many_threads_leave_nothing_behind():
     def enter(_):
         with Inside():

@@ -16,6 +16,7 @@ from skcnn.step import split
 
 ARCHITECTURES = {
     "seed": {"n_filters": 1, "filter_size": 6, "padding": "valid", "batch_size": 128},
+    "wide": {"n_filters": (24, 40), "filter_size": 3, "padding": "valid", "batch_size": 128},
     "two blocks": {"n_filters": (8, 16), "filter_size": 5, "batch_size": 96},
     "dropout": {"n_filters": 16, "hidden_layer_sizes": 32, "dropout": 0.5, "batch_size": 96},
     "strided": {"n_filters": (32, 32), "stride": (2, 1), "activation": "tanh", "batch_size": 70},
@@ -86,6 +87,7 @@ def test_the_architectures_are_really_split_over_threads(images):
         parts = split(np.arange(model.batch_size), model.network_.multiply_adds)
         sizes[name] = len(parts)
     assert sizes.pop("seed") == 1  # too little work
+    assert len(sizes) >= 5
     assert min(sizes.values()) > 1
 
 

@@ -72,5 +72,5 @@ def draw(found: dict[str, dict[str, float]], file: Path) -> None:
     axes.axhline(1, color="black", linewidth=1)
     axes.set_xticks(range(len(NETWORKS)), list(NETWORKS))
     axes.set_ylabel("time over PyTorch's, smaller is better")
-    figure.legend(ncols=len(found), fontsize="small", loc="outside upper center")
+    figure.legend(ncols=3, fontsize="small", loc="outside upper center")
     figure.savefig(file, dpi=120)

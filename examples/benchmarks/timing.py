@@ -3,13 +3,9 @@
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter, sleep
+from time import perf_counter
 
 import numpy as np
-
-# Seconds before each turn: OpenMP's threads spin for milliseconds after their work, and would take
-# a core from whoever comes next.
-SETTLE = 0.03
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,6 @@ def take_turns(
     gc.collect()
     for number in range(rounds):
         for name in list(sides) if number % 2 == 0 else reversed(sides):
-            sleep(SETTLE)
             start = perf_counter()
             sides[name]()
             seconds[name].append(perf_counter() - start)
