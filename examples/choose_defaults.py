@@ -78,6 +78,8 @@ if __name__ == "__main__":  # worker processes may import this file
         {},
         {"learning_rate": 2e-3},
         {"learning_rate_schedule": "constant"},
+        {"learning_rate_schedule": "constant", "weight_averaging": "ema"},
+        {"learning_rate_schedule": "constant", "weight_averaging": "swa"},
         {"filter_size": 3},
     ]
     columns = {
