@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
 
-# OpenBLAS's kernels for these multiply a matrix by a transposed one nearly twice as fast if the
+# OpenBLAS's kernels for these are faster at multiplying a matrix by a transposed one if the
 # result has no more elements, and takes no more multiply-adds, than these numbers.
 SMALL_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 MOST_ELEMENTS, MOST_MULTIPLY_ADDS = 1_200, 1_000_000

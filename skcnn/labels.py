@@ -92,6 +92,6 @@ def encode(labels: Array, classes: Array, name: str = "y") -> Array:
 
 def with_labels(classes: Array, labels: list[Any]) -> Array:
     """Return `classes` and those of `labels` that are of the same kind, sorted."""
-    kind = str if classes.dtype.kind in "OU" else Real
-    more = [label for label in labels if isinstance(label, kind | np.bool_)]
+    kind = str if classes.dtype.kind in "OU" else Real | np.bool_
+    more = [label for label in labels if isinstance(label, kind)]
     return np.union1d(classes, np.array(more, classes.dtype)) if more else classes
