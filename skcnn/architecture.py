@@ -28,8 +28,6 @@ from skcnn.network import Network
 from skcnn.windows import is_integer
 
 ACTIVATIONS: dict[str, type[Activation]] = {"relu": ReLU, "tanh": Tanh, "logistic": Logistic}
-# Fewer filters make pooling so cheap that interleaved columns do not pay.
-LEAST_INTERLEAVED = 4
 POOLINGS: dict[str, type[MaxPool] | type[AveragePool]] = {"max": MaxPool, "average": AveragePool}
 
 
@@ -116,9 +114,8 @@ class Architecture:
         norm = [BatchNorm()] if self.batch_norm else []
         if not pools_early:
             return [conv, *norm, activation, *([pool] if pools else [])]
-        if conv.n_filters >= LEAST_INTERLEAVED:
-            columns = conv.output_shape(shape)[-1] // pool.output_shape(convolved)[-1]
-            conv, pool = replace(conv, interleave=columns), replace(pool, interleaved=True)
+        columns = conv.output_shape(shape)[-1] // pool.output_shape(convolved)[-1]
+        conv, pool = replace(conv, interleave=columns), replace(pool, interleaved=True)
         bias = [] if self.batch_norm else [Bias()]
         return [conv, *norm, pool, *bias, activation]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import isqrt, prod
 from numbers import Integral
@@ -232,6 +233,8 @@ class Images:
         Of the batches.
     rows : ndarray of int, optional
         The rows of X that count; all of them by default.
+    check : callable, optional
+        Is given the rows of each batch as they stand in X, and raises an error if they are bad.
     """
 
     def __init__(
@@ -241,8 +244,9 @@ class Images:
         standardizer: Standardizer | None,
         dtype: np.dtype[Any],
         rows: Array | None = None,
+        check: Callable[[Array], object] | None = None,
     ) -> None:
-        self._X, self._rows, self._dtype = X, rows, dtype
+        self._X, self._rows, self._dtype, self._check = X, rows, dtype, check
         lengths, channels = split_channels(image_shape)
         self._image = (*lengths, channels)
         # (n, *leading, last, C) -> (*leading, C, last, n)
@@ -270,6 +274,8 @@ class Images:
         if self._rows is not None:
             index = self._rows[index]
         rows = self._gather(index, workspace)
+        if self._check is not None:
+            self._check(rows)
         x = workspace.buffer("x", (*self._shape, len(rows)), self._dtype)
         if self._image[-1] == 1:  # one channel: a plain transposition, which is faster
             np.copyto(x.reshape(-1, len(rows)), rows.T, casting="unsafe")

@@ -128,21 +128,24 @@ class DirectLowering(Lowering):
         Channels of input and output.
     interleave : int, default=1
         Groups of output columns.
-    together : int, default=1
-        Output rows that one product computes: a divisor of their number. A taller window serves
-        all of them, with zeros among the weights; few filters fill a product that way.
+    together : tuple of int, default=(1, 1)
+        Neighbouring output rows and columns that one window serves, divisors of their numbers: it
+        is larger, with zeros among the weights. Few filters fill a product that way, and larger
+        steps make fewer copies. Columns computed together stand in as many groups, as if
+        interleaved.
     """
 
-    together: int = 1
+    together: tuple[int, int] = (1, 1)
 
     @cached_property
     def height(self) -> Axis:
         """The axis whose rows are stacked, with windows for the rows computed together."""
-        axis = super().height
-        if self.together == 1:
-            return axis
-        kernel, stride = axis.kernel + self.together - 1, axis.stride * self.together
-        return replace(axis, kernel=kernel, stride=stride)
+        return super().height.widened(self.together[0])
+
+    @cached_property
+    def side(self) -> Axis:
+        """The last axis, with windows for the columns computed together."""
+        return super().side.widened(self.together[1])
 
     @cached_property
     def outer(self) -> tuple[Axis, ...]:
@@ -176,7 +179,8 @@ class DirectLowering(Lowering):
     def cost(self) -> int:
         """Multiply-adds of forward and backward for one image, about, and what copies take."""
         columns = prod(self.outputs) * self.side.output * self.lines
-        products = 3 * self.height.output * self.height.kernel * self.n_filters
+        n_outputs = self.height.output * prod(self.together) * self.n_filters
+        products = 3 * self.height.kernel * n_outputs
         return columns * (products + COPY_COST * self.height.length)
 
     def shape(self, n: int) -> Shape:
@@ -234,24 +238,35 @@ class DirectLowering(Lowering):
         return dx
 
     def weights(self, weights: Array, workspace: Workspace) -> Array:
-        """Return (*kernel, C, F) as (1, kh, lines, F), for every row that is computed together."""
-        weights = _height_first(weights).reshape(-1, self.lines, self.n_filters)
-        if self.together == 1:
-            return weights[None]
-        banded = workspace.buffer("weights", self._banded, weights.dtype)
+        """Return (*kernel, C, F) as (1, kh, lines, rows * F * columns) of those together."""
+        weights = _height_first(weights)
+        shape = (1, self.height.kernel, self.lines, prod(self.together) * self.n_filters)
+        if self.together == (1, 1):
+            return weights.reshape(shape)
+        banded = workspace.buffer("weights", shape, weights.dtype)
         banded.fill(0)
-        for row in range(self.together):
-            banded[row : row + len(weights), :, row] = weights
-        return banded.reshape(1, len(banded), self.lines, -1)
+        key = ("band", banded.shape)
+        np.copyto(workspace.plan(key, lambda: self._band(banded, weights.shape)), weights)
+        return banded
 
     def weight_gradient(self, total: Array, gradient: Array, workspace: Workspace) -> None:
-        """Write to `gradient`, (*kernel, C, F), the sum over the rows computed together."""
+        """Write to `gradient`, (*kernel, C, F), the sum over all that is computed together."""
         gradient = _height_first(gradient)
-        taps = len(gradient)
-        total = total.reshape(self._banded)
-        np.copyto(gradient, total[:taps, :, 0].reshape(gradient.shape))
-        for row in range(1, self.together):
-            gradient += total[row : row + taps, :, row].reshape(gradient.shape)
+        if self.together == (1, 1):
+            np.copyto(gradient, total.reshape(gradient.shape))
+        else:
+            np.add.reduce(self._band(total, gradient.shape), axis=(0, 1), out=gradient)
+
+    def _band(self, weights: Array, taps: Shape) -> Array:
+        """View weights of windows as (rows, columns, *taps): each output's own, without zeros."""
+        rows, columns = self.together
+        kernel = (self.height.kernel, *taps[1:-3], self.side.kernel, self.channels)
+        split = weights.reshape(*kernel, rows, self.n_filters, columns)
+        height, *outer, side, channel, row, filter_, column = split.strides
+        next_row = self.height.stride // rows * height + row
+        next_column = self.side.stride // columns * side + column
+        strides = (next_row, next_column, height, *outer, side, channel, filter_)
+        return np.ndarray((rows, columns, *taps), weights.dtype, split, 0, strides)
 
     def products(self, x: Array, workspace: Workspace) -> Array:
         """Return the buffer of the outputs, as (1, *outer, OH, F, OW * n)."""
@@ -266,7 +281,7 @@ class DirectLowering(Lowering):
         return self._rows(np.ascontiguousarray(dy))
 
     def _rows(self, y: Array) -> Array:
-        filters, columns = self.together * self.n_filters, self.side.output * y.shape[-1]
+        filters, columns = prod(self.together) * self.n_filters, self.side.output * y.shape[-1]
         return y.reshape(1, *self.outputs, self.height.output, filters, columns)
 
     def _windows(self, x: Array) -> Array:
@@ -299,13 +314,9 @@ class DirectLowering(Lowering):
         return (*outer, self.height.length, self.channels, self.side.length, n)
 
     def _split_output(self, n: int) -> Shape:
-        height = self.height.output * self.together
-        return (*self.outputs, height, self.n_filters, self.side.output, n)
-
-    @cached_property
-    def _banded(self) -> Shape:
-        """Shape of weights for the rows computed together."""
-        return (self.height.kernel, self.lines, self.together, self.n_filters)
+        rows, columns = self.together
+        height, side = rows * self.height.output, columns * self.side.output
+        return (*self.outputs, height, self.n_filters, side, n)
 
     @cached_property
     def _groups(self) -> list[Axis]:

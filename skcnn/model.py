@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn import get_config
 from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring
+from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from skcnn._sklearn_compat import _check_sample_weight, takes_sample_weight
@@ -120,15 +122,31 @@ class Model(Parameters, BaseEstimator):
                 f"The validation set (X_val, y_val, sample_weight_val) does not fit: {error}"
             ) from error
 
-    def _check_images(self, X: Any, *, reset: bool) -> tuple[Array, tuple[int, ...] | None]:
-        """Return X as a flat array, and the shape of one image if X came shaped."""
+    def _check_images(
+        self, X: Any, *, reset: bool, numbers: bool = True
+    ) -> tuple[Array, tuple[int, ...] | None]:
+        """Return X as a flat array, and the shape of one image if X came shaped.
+
+        Without `numbers`, they are left to :meth:`_number_check`.
+        """
         X, X_shape = flatten_images(X)
         if not reset:
             check_same_shape(X_shape, self.image_shape_)
-        X = validate_data(self, X, reset=reset)
-        if not reset:
+        X = validate_data(self, X, reset=reset, ensure_all_finite=numbers)
+        if not reset and numbers:
             check_range(X, self.network_.dtype)
         return X, X_shape
+
+    def _number_check(self) -> Callable[[Array], None]:
+        """Return what raises a ValueError for rows of X that are not finite or too large."""
+        finite = not get_config()["assume_finite"]  # a thread's own setting, read in the caller's
+
+        def check(rows: Array) -> None:
+            if finite:
+                assert_all_finite(rows, estimator_name=type(self).__name__, input_name="X")
+            check_range(rows, self.network_.dtype)
+
+        return check
 
     def _samples(self, data: Data, name: str) -> Samples:
         network, standardizer = self.network_, self._standardizer
@@ -252,7 +270,9 @@ class Model(Parameters, BaseEstimator):
     def _outputs(self, X: Any) -> Array:
         """Return the network's outputs, of shape (n_outputs, n_samples)."""
         check_is_fitted(self)
-        X, _ = self._check_images(X, reset=False)
-        images = Images(X, self.image_shape_, self._standardizer, self.network_.dtype)
+        # numbers are checked chunk by chunk, while they are in the cache
+        X, _ = self._check_images(X, reset=False, numbers=False)
+        network, check = self.network_, self._number_check()
+        images = Images(X, self.image_shape_, self._standardizer, network.dtype, check=check)
         n_threads = thread_count(self.n_jobs)
-        return with_one_blas_thread(lambda: outputs_of(self.network_, images, n_threads))
+        return with_one_blas_thread(lambda: outputs_of(network, images, n_threads))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -38,6 +40,10 @@ def thread_count(n_jobs: int | None) -> int:
 class Team:
     """Threads that share a list of tasks; the calling thread is one of them.
 
+    Helpers start when they are first needed and end with the block. They are started without
+    waiting for them, as `threading.Thread` would: on an idle machine that takes as long as a
+    small prediction.
+
     Parameters
     ----------
     n_threads : int
@@ -46,11 +52,11 @@ class Team:
 
     def __init__(self, n_threads: int) -> None:
         self.n_threads = n_threads
-        self._pool: ThreadPoolExecutor | None = None
+        self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._ends: SimpleQueue[BaseException | None] = SimpleQueue()  # one for each job
+        self._helpers = self._unfinished = 0
 
     def __enter__(self) -> Self:
-        if self.n_threads > 1:
-            self._pool = ThreadPoolExecutor(self.n_threads - 1, thread_name_prefix="skcnn")
         return self
 
     def __exit__(
@@ -59,9 +65,10 @@ class Team:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        for _ in range(self._helpers):
+            self._jobs.put(None)
+        self._helpers = 0
+        self._wait()
 
     def map(
         self, function: Callable[[int, int], T], n_tasks: int, *, alone: bool = False
@@ -72,7 +79,7 @@ class Team:
         calling thread does. An exception stops them all. `alone` leaves all tasks to the calling
         thread, as is best when they are short.
         """
-        if self._pool is None or n_tasks == 1 or alone:
+        if self.n_threads == 1 or n_tasks == 1 or alone:
             return [function(0, task) for task in range(n_tasks)]
         tasks = deque(range(n_tasks))
         results: dict[int, T] = {}
@@ -94,11 +101,38 @@ class Team:
                     tasks.clear()
                     raise
 
-        helpers = range(1, min(self.n_threads, n_tasks))
-        futures = [self._pool.submit(work, thread) for thread in helpers]
+        for thread in range(1, min(self.n_threads, n_tasks)):
+            self._submit(partial(work, thread))
         try:
-            work(0)
+            take_tasks(0)
         finally:
-            for future in futures:
-                future.result()
+            failure = self._wait()
+        if failure is not None:
+            raise failure
         return [results[task] for task in range(n_tasks)]
+
+    def _submit(self, job: Callable[[], object]) -> None:
+        """Hand a job to a helper, which may have to be started."""
+        if self._unfinished == self._helpers:
+            start_new_thread(self._help, ())
+            self._helpers += 1
+        self._unfinished += 1
+        self._jobs.put(job)
+
+    def _help(self) -> None:
+        """Do jobs until there is None."""
+        while (job := self._jobs.get()) is not None:
+            end = None
+            try:
+                job()
+            except BaseException as error:
+                end = error
+            self._ends.put(end)
+
+    def _wait(self) -> BaseException | None:
+        """Wait for all jobs; return an exception that one of them ended with."""
+        failure = None
+        while self._unfinished:
+            failure = self._ends.get() or failure
+            self._unfinished -= 1
+        return failure

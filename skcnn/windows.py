@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, NamedTuple, TypeGuard
 
@@ -74,6 +74,14 @@ class Axis:
     def output(self) -> int:
         """Number of windows that fit."""
         return (self.length + self.before + self.after - self.kernel) // self.stride + 1
+
+    def widened(self, together: int) -> Axis:
+        """Return the axis of windows that each serve so many neighbouring outputs.
+
+        `together` divides the number of outputs.
+        """
+        kernel = self.kernel + (together - 1) * self.stride
+        return replace(self, kernel=kernel, stride=self.stride * together)
 
     def tap(self, j: int) -> Tap:
         """Return which outputs read a real element at tap `j`, and which elements they read."""

@@ -57,9 +57,9 @@ def test_a_block_pools_before_bias_and_activation():
     )  # fmt: skip
 
 
-def test_columns_are_interleaved_where_pooling_gains_by_it():
-    few, pool, *_ = build(n_filters=3)
-    assert (few.interleave, pool.interleaved) == (1, False)
+def test_columns_are_interleaved_as_pooling_reads_them():
+    few, pool, *_ = build(n_filters=1)
+    assert (few.interleave, pool.interleaved) == (2, True)
     wide, pool, *_ = build((9, 11), pool_size=3)
     assert (wide.interleave, pool.interleaved) == (3, True)
     assert str(wide).endswith("use_bias=False)")  # a matter of layout, not shown

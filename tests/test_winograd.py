@@ -135,10 +135,20 @@ def test_float32_gradients_are_close_to_those_in_float64():
         assert np.abs(single - double).max() < 1e-5 * np.abs(double).max()
 
 
-@pytest.mark.parametrize("n_filters", [1, 2, 3, 4])
-@pytest.mark.parametrize("shape", [(12, 2, 12), (9, 1, 12), (7, 3, 12)])
-def test_rows_computed_together_change_nothing(shape, n_filters, monkeypatch):
-    layer = Conv(n_filters, 3, interleave=2)
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        *((Conv(f, 3, interleave=2), (12, 2, 12)) for f in (1, 2)),
+        *((Conv(f, 3), (8, 1, 12)) for f in (1, 2)),
+        (Conv(1, 3), (9, 1, 12)),
+        (Conv(1, 3, interleave=4), (7, 3, 12)),
+        (Conv(1, 3, interleave=3), (8, 12)),
+        (Conv(1, (3, 2), stride=(2, 3), interleave=2), (12, 2, 12)),
+        (Conv(1, 3, padding=((0, -1), (2, 3)), interleave=2), (9, 2, 9)),
+        (Conv(1, (2, 3, 4), stride=(2, 1, 1), interleave=2), (4, 6, 2, 8)),
+    ],
+)
+def test_outputs_computed_together_change_nothing(layer, shape, monkeypatch):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((*shape, 5))
     dy = rng.standard_normal((*layer.output_shape(shape), 5))
@@ -146,10 +156,12 @@ def test_rows_computed_together_change_nothing(shape, n_filters, monkeypatch):
         name: rng.standard_normal(size) for name, size in layer.parameter_shapes(shape).items()
     }
     results = []
-    for together in (None, 1):
-        if together:
-            monkeypatch.setattr(conv_module, "_rows_together", lambda *_: 1)
+    for together in (True, False):
+        if not together:
+            monkeypatch.setattr(conv_module, "LINES", 0)
             conv_module._lowering.cache_clear()
+        lowering = conv_module._lowering(layer, shape, False)
+        assert (lowering.together != (1, 1)) is together
         gradients = {name: np.empty_like(values) for name, values in parameters.items()}
         workspace = Workspace()
         y, cache = layer.forward(parameters, x, workspace, training=True)

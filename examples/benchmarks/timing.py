@@ -7,6 +7,10 @@ from time import perf_counter
 
 import numpy as np
 
+# Seconds of one thread's work before each turn. Threads of OpenMP and OpenBLAS wait actively for
+# up to 30 milliseconds after their work, and would take a core from whoever comes next.
+SETTLE = 0.05
+
 
 @dataclass(frozen=True)
 class Times:
@@ -28,7 +32,10 @@ class Times:
 def take_turns(
     sides: dict[str, Callable[[], object]], rounds: int, warm_up: int = 1
 ) -> dict[str, Times]:
-    """Call all sides once in every round, each round in the opposite order, and time them."""
+    """Call all sides once in every round, each round in the opposite order, and time them.
+
+    Before each turn the other sides' threads are given the time to go to sleep.
+    """
     for side in sides.values():
         for _ in range(warm_up):
             side()
@@ -36,10 +43,18 @@ def take_turns(
     gc.collect()
     for number in range(rounds):
         for name in list(sides) if number % 2 == 0 else reversed(sides):
+            _settle()
             start = perf_counter()
             sides[name]()
             seconds[name].append(perf_counter() - start)
     return {name: Times(np.array(values)) for name, values in seconds.items()}
+
+
+def _settle() -> None:
+    """Keep this thread busy, and so on its core, until all others sleep."""
+    end = perf_counter() + SETTLE
+    while perf_counter() < end:
+        pass
 
 
 def fastest(times: dict[str, Times], prefix: str) -> str | None:

@@ -28,6 +28,8 @@ from skcnn.workspace import Workspace
 
 # Smaller batches make matrices too narrow for minimal filtering.
 LEAST_BATCH = 8
+# Neighbouring outputs are computed together until products have so many lines.
+LINES = 4
 # A larger tile is taken if the work falls below this share.
 LEAST_GAIN = 0.93
 
@@ -187,7 +189,7 @@ def _lowering(layer: Conv, input_shape: Shape, many: bool) -> Lowering:
     """
     axes, channels = layer._axes(input_shape)
     numbers = (channels, layer.n_filters, layer.interleave)
-    best: Lowering = DirectLowering(axes, *numbers, _rows_together(axes, layer.n_filters))
+    best: Lowering = _direct(axes, *numbers)
     if not many or len(axes) > 2 or axes[-1].stride > 1 or axes[-1].kernel < 2:
         return best
     for tile in range(2, max(POINTS) - axes[-1].kernel + 2):
@@ -197,12 +199,14 @@ def _lowering(layer: Conv, input_shape: Shape, many: bool) -> Lowering:
     return best
 
 
-def _rows_together(axes: tuple[Axis, ...], n_filters: int) -> int:
-    """Return how many output rows to compute together so that a product has about four lines."""
-    if len(axes) < 2 or axes[-2].stride > 1:
-        return 1
-    rows = (rows for rows in (4, 3, 2) if rows * n_filters <= 4)
-    return next((number for number in rows if axes[-2].output % number == 0), 1)
+def _direct(axes: tuple[Axis, ...], channels: int, n_filters: int, interleave: int) -> Lowering:
+    """Return a lowering that computes so many outputs together that products have some lines."""
+    columns = interleave if interleave * n_filters <= LINES else 1
+    rows = 1
+    if len(axes) > 1:
+        most = max(LINES // (columns * n_filters), 1)
+        rows = next(rows for rows in range(most, 0, -1) if axes[-2].output % rows == 0)
+    return DirectLowering(axes, channels, n_filters, interleave // columns, (rows, columns))
 
 
 def _multiply(lowering: Lowering, weights: Array, lowered: Array, products: Array) -> None:

@@ -35,10 +35,8 @@ class Pool(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the number of whole windows along each axis; channels stay."""
         *leading, last = (axis for _, axis in self._axes(input_shape))
-        if self.interleaved and (last.stride, last.output * last.kernel) != (
-            last.kernel,
-            last.length,
-        ):
+        apart = last.output == 1 or last.stride == last.kernel
+        if self.interleaved and not (apart and last.output * last.kernel == last.length):
             raise ValueError(
                 f"{self} needs windows that cover all {last.length} columns without overlap. "
                 f"Choose a pool_size that divides them, or interleaved=False."
