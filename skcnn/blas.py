@@ -12,12 +12,10 @@ from threadpoolctl import ThreadpoolController
 
 T = TypeVar("T")
 
-# OpenBLAS's kernels for these are faster at multiplying a matrix by a transposed one if the
-# result has no more elements, and takes no more multiply-adds, than these numbers.
+# OpenBLAS has faster kernels for these if a product takes no more multiply-adds than this and, if
+# it is by a transposed matrix, the result has no more elements.
 SMALL_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
-MOST_ELEMENTS, MOST_MULTIPLY_ADDS = 1_200, 1_000_000
-# Blocks of fewer lines gain nothing.
-LEAST_LINES = 4
+MOST_MULTIPLY_ADDS, MOST_ELEMENTS = 1_000_000, 1_200
 
 
 class _BlasLimit:
@@ -117,13 +115,24 @@ def threads_outside() -> int:
 
 
 @cache
-def lines_at_a_time(lines: int, columns: int, inner: int) -> int:
-    """Return the divisor of `lines` that cuts a product into the blocks that BLAS is fastest at.
+def block_length(length: int, multiply_adds: int, elements: int = 0, least: int = 4) -> int:
+    """Return the divisor of `length` that cuts a product into the blocks that BLAS is fastest at.
 
-    For a product of (lines, inner) by the transpose of (columns, inner).
+    Parameters
+    ----------
+    length : int
+        Lines of the product, or of what it sums over.
+    multiply_adds : int
+        That one of them takes.
+    elements : int, default=0
+        That one of them has in the result, if the product is by a transposed matrix.
+    least : int, default=4
+        Shorter blocks gain nothing.
     """
     if not _limit.architectures() & SMALL_KERNELS:
-        return lines
-    most = min(MOST_ELEMENTS, MOST_MULTIPLY_ADDS // inner) // columns
-    blocks = range(min(lines, most), LEAST_LINES - 1, -1)
-    return next((block for block in blocks if lines % block == 0), lines)
+        return length
+    most = MOST_MULTIPLY_ADDS // multiply_adds
+    if elements:
+        most = min(most, MOST_ELEMENTS // elements)
+    blocks = range(min(length, most), least - 1, -1)
+    return next((block for block in blocks if length % block == 0), length)

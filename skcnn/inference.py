@@ -19,8 +19,11 @@ Array = npt.NDArray[Any]
 # within these bounds, and fewer if it would then take more than the last number.
 CHUNK_MULTIPLY_ADDS = 10_000_000
 CHUNK_VALUES = 1_050_000
-CHUNK_IMAGES = (32, 256)
+CHUNK_IMAGES = (32, 384)
 MOST_MULTIPLY_ADDS = 1_000_000_000
+# Threads take stretches of chunks, of up to so many images, whose rows are checked together and
+# are then still in the cache.
+STRETCH_IMAGES = 256
 
 
 def chunk_size(network: Network) -> int:
@@ -43,23 +46,30 @@ def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:
     network : Network
         Only read.
     images : Images
-        What to compute the outputs for.
+        What to compute the outputs for, at least one.
     n_threads : int, default=1
         How many threads share the chunks; the outputs do not depend on it.
     """
-    size = chunk_size(network)
-    n_chunks = -(-len(images) // size)
-    n_threads = min(n_threads, n_chunks)
+    n = len(images)
+    n_chunks = -(-n // chunk_size(network))
+    size = -(-n // n_chunks)  # nearly the same for all
+    stretch = size * max(1, min(STRETCH_IMAGES // size, n_chunks // (2 * n_threads)))
+    n_stretches = -(-n // stretch)
+    n_threads = min(n_threads, n_stretches)
     views = network.views()
     inputs = [Workspace() for _ in range(n_threads)]
     workspaces = [network.workspaces(in_place=True) for _ in range(n_threads)]
-    outputs = np.empty((*network.shapes[-1], len(images)), network.dtype)
+    outputs = np.empty((*network.shapes[-1], n), network.dtype)
 
-    def fill(thread: int, chunk: int) -> None:
-        part = slice(chunk * size, min((chunk + 1) * size, len(images)))
-        x = images.batch(part, inputs[thread])
-        outputs[..., part], _ = network.forward(x, workspaces[thread], training=False, views=views)
+    def fill(thread: int, number: int) -> None:
+        start, stop = number * stretch, min((number + 1) * stretch, n)
+        images.check(slice(start, stop))
+        for first in range(start, stop, size):
+            part = slice(first, min(first + size, stop))
+            x = images.batch(part, inputs[thread])
+            y, _ = network.forward(x, workspaces[thread], training=False, views=views)
+            outputs[..., part] = y
 
     with Team(n_threads) as team:
-        team.map(fill, n_chunks)
+        team.map(fill, n_stretches)
     return outputs

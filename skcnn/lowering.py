@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -201,19 +202,12 @@ class DirectLowering(Lowering):
         -------
         lowered : ndarray of shape (1, *outer outputs, height, lines, OW * n)
         """
-        n = x.shape[-1]
-        if self.is_plain:
-            return np.ascontiguousarray(x).reshape(self.shape(n))
-        lowered = workspace.buffer("lowered", self.shape(n), x.dtype)
-        x = x.reshape(self._split_input(n))
-        if self.is_inside:
-            np.copyto(lowered.reshape(self._split(n)), self._windows(np.ascontiguousarray(x)))
-            return lowered
-        copies = workspace.plan((lowered.shape, x.shape), lambda: self._copies(lowered, n))
-        for target, outside, source in copies:
-            for rest in outside:
-                rest.fill(0)
-            np.copyto(target, x[source])
+        x = workspace.contiguous("x", x)
+        lowered, outside, copies = workspace.views("x", x, lambda x: self._copies(x, workspace))
+        for rest in outside:
+            rest.fill(0)
+        for target, source in copies:
+            np.copyto(target, source)
         return lowered
 
     def lowered_gradient(self, dy: Array, workspace: Workspace) -> Array:
@@ -232,45 +226,30 @@ class DirectLowering(Lowering):
             return d_lowered.reshape(self._split_input(n))
         dx = workspace.buffer("dx", self._split_input(n), d_lowered.dtype)
         dx.fill(0)
-        key = ("add", d_lowered.shape, dx.shape)
-        for target, source in workspace.plan(key, lambda: self._additions(d_lowered, dx, n)):
+        for target, source in workspace.views("d_lowered", d_lowered, self._additions(dx)):
             target += source
         return dx
 
     def weights(self, weights: Array, workspace: Workspace) -> Array:
         """Return (*kernel, C, F) as (1, kh, lines, rows * F * columns) of those together."""
-        weights = _height_first(weights)
+        taps = _height_first(weights)
         shape = (1, self.height.kernel, self.lines, prod(self.together) * self.n_filters)
         if self.together == (1, 1):
-            return weights.reshape(shape)
+            return taps.reshape(shape)
         banded = workspace.buffer("weights", shape, weights.dtype)
         banded.fill(0)
-        key = ("band", banded.shape)
-        np.copyto(workspace.plan(key, lambda: self._band(banded, weights.shape)), weights)
+        np.copyto(workspace.views("weights", banded, self._band), taps)
         return banded
 
     def weight_gradient(self, total: Array, gradient: Array, workspace: Workspace) -> None:
         """Write to `gradient`, (*kernel, C, F), the sum over all that is computed together."""
-        gradient = _height_first(gradient)
-        if self.together == (1, 1):
-            np.copyto(gradient, total.reshape(gradient.shape))
-        else:
-            np.add.reduce(self._band(total, gradient.shape), axis=(0, 1), out=gradient)
-
-    def _band(self, weights: Array, taps: Shape) -> Array:
-        """View weights of windows as (rows, columns, *taps): each output's own, without zeros."""
-        rows, columns = self.together
-        kernel = (self.height.kernel, *taps[1:-3], self.side.kernel, self.channels)
-        split = weights.reshape(*kernel, rows, self.n_filters, columns)
-        height, *outer, side, channel, row, filter_, column = split.strides
-        next_row = self.height.stride // rows * height + row
-        next_column = self.side.stride // columns * side + column
-        strides = (next_row, next_column, height, *outer, side, channel, filter_)
-        return np.ndarray((rows, columns, *taps), weights.dtype, split, 0, strides)
+        band = workspace.views("total", total, self._band)
+        np.add.reduce(band, axis=(0, 1), out=_height_first(gradient))
 
     def products(self, x: Array, workspace: Workspace) -> Array:
         """Return the buffer of the outputs, as (1, *outer, OH, F, OW * n)."""
-        return self._rows(workspace.buffer("y", self._split_output(x.shape[-1]), x.dtype))
+        y = workspace.buffer("y", self._split_output(x.shape[-1]), x.dtype)
+        return workspace.views("y", y, self._rows)
 
     def collect(self, products: Array, workspace: Workspace) -> Array:
         """View the products as (*outer, OH, F, OW, n)."""
@@ -278,11 +257,49 @@ class DirectLowering(Lowering):
 
     def spread(self, dy: Array, workspace: Workspace) -> Array:
         """View dy as (1, *outer, OH, F, OW * n)."""
-        return self._rows(np.ascontiguousarray(dy))
+        return workspace.views("dy", workspace.contiguous("dy", dy), self._rows)
 
     def _rows(self, y: Array) -> Array:
         filters, columns = prod(self.together) * self.n_filters, self.side.output * y.shape[-1]
         return y.reshape(1, *self.outputs, self.height.output, filters, columns)
+
+    def _band(self, weights: Array) -> Array:
+        """View the weights of windows as (rows, columns, *taps, C, F): each output's own."""
+        rows, columns = self.together
+        *outer, height, side = (1, *(axis.kernel for axis in self.axes))[-max(len(self.axes), 2) :]
+        window = (self.height.kernel, *outer, self.side.kernel)
+        split = weights.reshape(*window, self.channels, rows, self.n_filters, columns)
+        *taps, channel, row, filter_, column = split.strides
+        next_row = self.height.stride // rows * taps[0] + row
+        next_column = self.side.stride // columns * taps[-1] + column
+        shape = (rows, columns, height, *outer, side, self.channels, self.n_filters)
+        strides = (next_row, next_column, *taps, channel, filter_)
+        return np.ndarray(shape, weights.dtype, split, 0, strides)
+
+    def _copies(
+        self, x: Array, workspace: Workspace
+    ) -> tuple[Array, list[Array], list[tuple[Array, Array]]]:
+        """Return x lowered, what of it is zero, and what to fill with which views of x."""
+        n = x.shape[-1]
+        if self.is_plain:
+            return x.reshape(self.shape(n)), [], []
+        lowered = workspace.buffer("lowered", self.shape(n), x.dtype)
+        split, x = lowered.reshape(self._split(n)), x.reshape(self._split_input(n))
+        if self.is_inside:
+            return lowered, [], [(split, self._windows(x))]
+        parts = [split[tap.part] for tap in self._taps]
+        pairs = list(zip(parts, self._taps, strict=True))
+        outside = [part[rest] for part, tap in pairs for rest in tap.outside]
+        return lowered, outside, [(part[tap.inside], x[tap.source]) for part, tap in pairs]
+
+    def _additions(self, dx: Array) -> Callable[[Array], list[tuple[Array, Array]]]:
+        """Return a function of the lowered gradient: which of its views to add to which of dx."""
+
+        def additions(d_lowered: Array) -> list[tuple[Array, Array]]:
+            split = d_lowered.reshape(self._split(dx.shape[-1]))
+            return [(dx[tap.source], split[tap.part][tap.inside]) for tap in self._taps]
+
+        return additions
 
     def _windows(self, x: Array) -> Array:
         """View x, contiguous, as what is lowered: an element appears once for every tap."""
@@ -294,20 +311,6 @@ class DirectLowering(Lowering):
         strides = (*steps, height, *outer, column, channel, *columns, image)
         first = sum(n * step for n, step in zip(befores, outer, strict=True)) + before * column
         return np.ndarray(self._split(x.shape[-1]), x.dtype, x, first, strides)
-
-    def _copies(self, lowered: Array, n: int) -> list[tuple[Array, list[Array], Index]]:
-        """Return views to fill, views to set to zero, and where x is read."""
-        lowered = lowered.reshape(self._split(n))
-        copies = []
-        for tap in self._taps:
-            part = lowered[tap.part]
-            copies.append((part[tap.inside], [part[rest] for rest in tap.outside], tap.source))
-        return copies
-
-    def _additions(self, lowered: Array, dx: Array, n: int) -> list[tuple[Array, Array]]:
-        """Return views to add to, and views to add."""
-        lowered = lowered.reshape(self._split(n))
-        return [(dx[tap.source], lowered[tap.part][tap.inside]) for tap in self._taps]
 
     def _split_input(self, n: int) -> Shape:
         outer = (axis.length for axis in self.outer)

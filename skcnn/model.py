@@ -29,6 +29,7 @@ from skcnn.inputs import (
     compute_dtype,
     declared_dtype,
     flatten_images,
+    has_finite_sum,
     layer_shape,
     resolve_image_shape,
     split_channels,
@@ -142,7 +143,7 @@ class Model(Parameters, BaseEstimator):
         finite = not get_config()["assume_finite"]  # a thread's own setting, read in the caller's
 
         def check(rows: Array) -> None:
-            if finite:
+            if finite and not has_finite_sum(rows):
                 assert_all_finite(rows, estimator_name=type(self).__name__, input_name="X")
             check_range(rows, self.network_.dtype)
 

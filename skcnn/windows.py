@@ -56,6 +56,11 @@ class Rows(NamedTuple):
     step: int
     taps: slice
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no tap of these windows lies on the axis."""
+        return bool(self.taps.start == self.taps.stop)
+
 
 @dataclass(frozen=True)
 class Axis:

@@ -32,20 +32,42 @@ class Workspace:
         self.rng = rng
         self._in_place = in_place
         self._storage: dict[str, Array] = {}
-        self._views: dict[tuple[Any, ...], Array] = {}
+        self._buffers: dict[tuple[Any, ...], Array] = {}
+        self._views: dict[tuple[str, tuple[int, ...]], tuple[Array, Any]] = {}
         self._plans: dict[Any, Any] = {}
 
     def buffer(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         """Return an uninitialised C-contiguous array; a smaller shape reuses the same memory."""
         key = (name, shape, dtype)
-        view = self._views.get(key)
-        if view is None:
-            view = self._views[key] = self._carve(name, shape, np.dtype(dtype))
-        return view
+        buffer = self._buffers.get(key)
+        if buffer is None:
+            buffer = self._buffers[key] = self._carve(name, shape, np.dtype(dtype))
+        return buffer
 
     def output(self, x: Array) -> Array:
         """Return where a layer that changes each element by itself writes f(x)."""
         return x if self._in_place else self.buffer("y", x.shape, x.dtype)
+
+    def contiguous(self, name: str, array: Array) -> Array:
+        """Return the array, or a copy in a buffer if it is not C-contiguous."""
+        if array.flags.c_contiguous:
+            return array
+        buffer = self.buffer(name, array.shape, array.dtype)
+        np.copyto(buffer, array)
+        return buffer
+
+    def views(self, name: str, array: Array, make: Callable[[Array], T]) -> T:
+        """Return make(array), remembered until another array comes with this name and shape.
+
+        `make` returns views. Buffers are the same arrays from step to step, and so are their
+        views, which take as long to make as small arrays to compute with.
+        """
+        key = (name, array.shape)
+        known = self._views.get(key)
+        if known is None or known[0] is not array:
+            known = self._views[key] = (array, make(array))
+        views: T = known[1]
+        return views
 
     def plan(self, key: Any, make: Callable[[], T]) -> T:
         """Return what `make()` returned at the first call with this key: views, index tables."""

@@ -7,7 +7,7 @@ from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limi
 
 from skcnn import blas
 from skcnn.blas import with_one_blas_thread
-from skcnn.layers import Conv
+from skcnn.layers import Conv, Dense
 from skcnn.workspace import Workspace
 
 
@@ -167,14 +167,14 @@ def kernels(monkeypatch):
 
     def pretend(*architectures):
         monkeypatch.setattr(blas._limit, "architectures", lambda: set(architectures))
-        blas.lines_at_a_time.cache_clear()
+        blas.block_length.cache_clear()
 
     yield pretend
-    blas.lines_at_a_time.cache_clear()
+    blas.block_length.cache_clear()
 
 
 @pytest.mark.parametrize(
-    ("lines", "columns", "inner", "block"),
+    ("lines", "columns", "inner", "block"),  # of a product by a transposed matrix
     [
         (80, 32, 128, 20),  # 20 * 32 is the most below 1,200 that divides 80
         (80, 32, 3_000, 10),  # a million multiply-adds
@@ -188,13 +188,22 @@ def test_products_are_cut_into_blocks_for_kernels_that_like_them(
     lines, columns, inner, block, kernels
 ):
     kernels("SkylakeX")
-    assert blas.lines_at_a_time(lines, columns, inner) == block
+    assert blas.block_length(lines, inner * columns, columns) == block
+
+
+def test_other_products_may_have_results_of_any_size(kernels):
+    kernels("SkylakeX")
+    assert blas.block_length(1568, 10 * 64) == 784
+    assert blas.block_length(1568, 128 * 64, least=64) == 112
+    assert blas.block_length(1568, 128 * 256, least=64) == 1568  # blocks of 28 lines gain nothing
+    assert blas.block_length(121, 10 * 64) == 121  # small as it is
 
 
 @pytest.mark.parametrize("architectures", [(), (None,), ("Haswell",), ("Zen", None)])
 def test_other_kernels_get_whole_products(architectures, kernels):
     kernels(*architectures)
-    assert blas.lines_at_a_time(80, 32, 128) == 80
+    assert blas.block_length(80, 32 * 128, 32) == 80
+    assert blas.block_length(1568, 128 * 64) == 1568
 
 
 @pytest.mark.parametrize("size", [3, 5])
@@ -214,6 +223,32 @@ def test_blocks_give_the_same_gradients(size, kernels):
         _, cache = layer.forward(parameters, x, workspace, training=True)
         layer.backward(parameters, gradients, dy.copy(), cache, workspace, need_dx=False)
         results.append(gradients)
-    assert blas.lines_at_a_time(size * 16, 32, 160) == size * 16  # by Haswell, whole
+    assert blas.block_length(size * 16, 32 * 160, 32) == size * 16  # by Haswell, whole
     for name in parameters:
         np.testing.assert_allclose(results[0][name], results[1][name], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("features", [1568, 127])
+def test_blocks_of_dense_layers_change_only_rounding(features, kernels):
+    layer, n = Dense(40), 64
+    rng = np.random.default_rng(0)
+    x, dy = rng.standard_normal((features, n)), rng.standard_normal((40, n))
+    parameters = {"weights": rng.standard_normal((features, 40)), "bias": rng.standard_normal(40)}
+    results = []
+    for architecture in ("SkylakeX", "Haswell"):
+        kernels(architecture)
+        workspace = Workspace()
+        gradients = {name: np.empty_like(values) for name, values in parameters.items()}
+        y, cache = layer.forward(parameters, x, workspace, training=True)
+        y = y.copy()
+        dx = layer.backward(parameters, gradients, dy.copy(), cache, workspace, need_dx=True)
+        results.append([y, dx, *gradients.values()])
+    expected = [
+        parameters["weights"].T @ x + parameters["bias"][:, None],
+        parameters["weights"] @ dy,
+        x @ dy.T,
+        dy.sum(axis=1),
+    ]
+    for result in results:
+        for value, reference in zip(result, expected, strict=True):
+            np.testing.assert_allclose(value, reference, rtol=1e-10, atol=1e-10)

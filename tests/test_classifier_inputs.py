@@ -390,10 +390,11 @@ def test_standardize_false_takes_x_as_it_is(make_classifier, assert_same_bits):
 
 @pytest.mark.parametrize("size", [5, 8, 100])
 @pytest.mark.parametrize("pooling", ["max", "average"])
-def test_pool_windows_are_clipped_to_their_axis(size, pooling, images, make_classifier):
+@pytest.mark.parametrize("n_filters", [(2, 3, 4), (8, 5, 4)])
+def test_pool_windows_are_clipped_to_their_axis(size, pooling, n_filters, images, make_classifier):
     X, y = images
     model = make_classifier(
-        n_filters=(2, 3, 4), pool_size=size, pooling=pooling, image_shape=(4, 12)
+        n_filters=n_filters, pool_size=size, pooling=pooling, image_shape=(4, 12)
     ).fit(X, y)
     assert all(min(shape) >= 1 for shape in model.network_.shapes)
     assert model.network_.shapes[-2] == (4 * 1 * max(1, 12 // size // size // size),)

@@ -1,11 +1,14 @@
 """Any number of threads gives the same bits, and leaves BLAS as it was."""
 
 import hashlib
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
 from joblib import Parallel, delayed, parallel_config
+from sklearn import config_context
 from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -201,3 +204,61 @@ def test_an_exception_in_any_task_reaches_the_caller_and_stops_the_others(n_thre
             team.map(work, 10_000)
         assert len(done) < 10_000
         assert team.map(lambda thread, task: task, 3) == [0, 1, 2]
+
+
+def test_a_team_that_is_left_by_an_exception_has_finished_its_work():
+    running = []
+
+    def work(thread, task):
+        running.append(task)
+        time.sleep(0.02)
+        if task == 0:
+            raise KeyboardInterrupt
+        running.remove(task)
+
+    with pytest.raises(KeyboardInterrupt), Team(4) as team:
+        team.map(work, 4)
+    assert running == [0]
+
+
+def test_helpers_treat_floating_point_errors_as_the_caller_does():
+    def work(thread, task):
+        time.sleep(0.01)
+        return np.float32(3e38) * np.float32(10)
+
+    with Team(3) as team:
+        with np.errstate(over="ignore"):
+            assert np.isinf(team.map(work, 6)).all()
+        with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+            team.map(work, 6)
+
+
+def test_helpers_end_with_their_team():
+    before = len(sys._current_frames())
+    with Team(4) as team:
+        team.map(lambda thread, task: time.sleep(0.01), 8)
+        assert len(sys._current_frames()) == before + 3
+    deadline = time.perf_counter() + 5
+    while len(sys._current_frames()) > before and time.perf_counter() < deadline:
+        time.sleep(0.01)
+    assert len(sys._current_frames()) == before
+
+
+@pytest.mark.parametrize("row", [0, 700, 1499])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_numbers_are_checked_in_every_part_of_what_is_predicted(row, value, n_jobs, images):
+    model = make("two blocks", n_jobs, max_iter=1).fit(*images)
+    X = np.tile(images[0], (5, 1)).astype(np.float32)
+    X[row, 7] = value
+    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
+        model.predict(X)
+    # a setting of the calling thread, as is the treatment of errors
+    with config_context(assume_finite=True), np.errstate(invalid="ignore"):
+        assert model.predict(X).shape == (1500,)
+
+
+def test_a_sum_that_overflows_is_no_error(images):
+    model = make("seed", 2, max_iter=1, standardize=False).fit(*images)
+    X = np.full((600, 400), 1e37, np.float32)
+    assert np.isfinite(model.predict_proba(X)).any()

@@ -45,6 +45,33 @@ def test_a_larger_buffer_after_a_smaller_one_is_whole():
     assert larger.sum() == 200
 
 
+def test_views_are_made_once_for_each_array():
+    workspace, made = Workspace(), []
+
+    def rows(array):
+        made.append(array)
+        return [array[0], array[1]]
+
+    a, b, wide = np.zeros((2, 3)), np.ones((2, 3)), np.zeros((2, 4))
+    first = workspace.views("x", a, rows)
+    assert workspace.views("x", wide, rows) is not first
+    assert workspace.views("x", a, rows) is first  # another shape leaves it alone
+    assert workspace.views("y", a, rows) is not first
+    assert (workspace.views("x", b, rows)[0] == 1).all()
+    assert workspace.views("x", a, rows) is not first
+    assert len(made) == 5
+
+
+def test_only_what_is_not_contiguous_is_copied():
+    workspace, x = Workspace(), np.arange(6.0).reshape(2, 3)
+    assert workspace.contiguous("x", x) is x
+    copy = workspace.contiguous("x", x.T)
+    assert copy.flags.c_contiguous
+    np.testing.assert_array_equal(copy, x.T)
+    x[0, 1] = 7
+    np.testing.assert_array_equal(workspace.contiguous("x", x.T), x.T)
+
+
 def test_a_plan_is_made_once_a_key():
     workspace, made = Workspace(), []
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skcnn.blas import lines_at_a_time
+from skcnn.blas import block_length
 from skcnn.initializers import initialize_weights
 from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
 from skcnn.layers.bias import add_bias, bias_gradient
@@ -17,6 +17,7 @@ from skcnn.lowering import DirectLowering, Lowering
 from skcnn.windows import (
     Axis,
     Padding,
+    Rows,
     check_count,
     explicit_padding,
     per_axis,
@@ -140,9 +141,10 @@ class Conv(Layer):
         lowered = lowering.lower(x, workspace)
         weights = lowering.weights(parameters["weights"], workspace)
         products = lowering.products(x, workspace)
-        _multiply(lowering, weights, lowered, products)
+        _multiply(lowering, weights, lowered, products, workspace)
         y = lowering.collect(products, workspace)
-        y = y.reshape(y.shape[y.ndim - x.ndim :])  # signals have no height
+        if y.ndim > x.ndim:  # signals have no height
+            y = y[0]
         if self.use_bias:
             add_bias(y, parameters["bias"], out=y)
         return y, (x.shape, lowering, lowered, weights)
@@ -209,34 +211,35 @@ def _direct(axes: tuple[Axis, ...], channels: int, n_filters: int, interleave: i
     return DirectLowering(axes, channels, n_filters, interleave // columns, (rows, columns))
 
 
-def _multiply(lowering: Lowering, weights: Array, lowered: Array, products: Array) -> None:
+def _multiply(
+    lowering: Lowering, weights: Array, lowered: Array, products: Array, workspace: Workspace
+) -> None:
     """products[row] = (F, taps * lines) @ (taps * lines, columns), for each stack of rows."""
-    for group in lowering.forward_rows:
-        target = products[..., group.target, :, :]  # (points, *outer, rows, F, columns)
-        if group.taps.start == group.taps.stop:
+    groups = lowering.forward_rows
+    stacks = workspace.views("stacks", lowered, lambda a: [_windows(a, g) for g in groups])
+    targets = workspace.views("rows", products, lambda a: [_rows(a, g) for g in groups])
+    for group, windows, target in zip(groups, stacks, targets, strict=True):
+        if group.is_empty:
             target.fill(0)
             continue
         matrix = _stacked(weights[:, group.taps], lowered.ndim)
-        np.matmul(matrix.swapaxes(-1, -2), stacked_rows(lowered, group), out=target)
+        np.matmul(matrix.swapaxes(-1, -2), windows, out=target)
 
 
 def _multiply_by_lowered(
     lowering: Lowering, lowered: Array, d_products: Array, total: Array, workspace: Workspace
 ) -> None:
     """total[taps] = sum over rows of (taps * lines, columns) @ (columns, F), block by block."""
-    *_, filters, width = d_products.shape
+    groups, filters = lowering.forward_rows, total.shape[-1]
     # whether all windows have all taps
-    uniform = [group.taps for group in lowering.forward_rows] == [slice(0, total.shape[1])]
+    uniform = [group.taps for group in groups] == [slice(0, total.shape[1])]
     if not uniform:
         total.fill(0)
-    for group in lowering.forward_rows:
-        if group.taps.start == group.taps.stop:
+    stacks = workspace.views("blocks", lowered, lambda a: [_blocks(a, g, filters) for g in groups])
+    targets = workspace.views("columns", d_products, lambda a: [_columns(a, g) for g in groups])
+    for group, windows, columns in zip(groups, stacks, targets, strict=True):
+        if group.is_empty:
             continue
-        windows = stacked_rows(lowered, group)
-        *stack, lines, _ = windows.shape
-        block = lines_at_a_time(lines, filters, width)
-        windows = windows.reshape(*stack, lines // block, block, width)
-        columns = d_products[..., group.target, None, :, :].swapaxes(-1, -2)
         single = workspace.buffer("dw", (*windows.shape[:-1], filters), total.dtype)
         np.matmul(windows, columns, out=single)
         part = total[:, group.taps]
@@ -261,11 +264,33 @@ def _multiply_by_weights(
         matrix = _stacked(turned.reshape(points, 1, lines, count * filters), d_lowered.ndim)
         for group in groups:
             target = d_lowered[..., group.target, :, :]
-            if group.taps.start == group.taps.stop:
+            if group.is_empty:
                 target.fill(0)
                 continue
             columns = matrix[..., filters * group.taps.start : filters * group.taps.stop]
             np.matmul(columns, stacked_rows(d_products, group), out=target)
+
+
+def _windows(lowered: Array, group: Rows) -> Array:
+    """View the stacks of rows, (points, *outer, rows, lines, columns), that a group multiplies."""
+    return lowered[:0] if group.is_empty else stacked_rows(lowered, group)
+
+
+def _blocks(lowered: Array, group: Rows, filters: int) -> Array:
+    """View the stacks in blocks of lines, as BLAS is fastest at them."""
+    *stack, lines, columns = _windows(lowered, group).shape
+    block = block_length(lines, filters * columns, filters)
+    return _windows(lowered, group).reshape(*stack, lines // block, block, columns)
+
+
+def _rows(products: Array, group: Rows) -> Array:
+    """View the products, (points, *outer, rows, F, columns), that a group makes."""
+    return products[..., group.target, :, :]
+
+
+def _columns(products: Array, group: Rows) -> Array:
+    """View the products of a group transposed, for every block, (..., rows, 1, columns, F)."""
+    return _rows(products, group)[..., None, :, :].swapaxes(-1, -2)
 
 
 def _stacked(weights: Array, ndim: int) -> Array:
