@@ -6,8 +6,10 @@ import multiprocessing
 from _thread import start_new_thread
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
+from threading import Event
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -37,6 +39,15 @@ def thread_count(n_jobs: int | None) -> int:
     return threads
 
 
+@dataclass
+class _Job:
+    """Something for a helper to do."""
+
+    function: Callable[[], object]
+    is_done: Event = field(default_factory=Event)
+    error: BaseException | None = None
+
+
 class Team:
     """Threads that share a list of tasks; the calling thread is one of them.
 
@@ -52,9 +63,9 @@ class Team:
 
     def __init__(self, n_threads: int) -> None:
         self.n_threads = n_threads
-        self._jobs: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._ends: SimpleQueue[BaseException | None] = SimpleQueue()  # one for each job
-        self._helpers = self._unfinished = 0
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: list[_Job] = []  # not yet waited for
+        self._helpers = 0
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +77,7 @@ class Team:
         traceback: TracebackType | None,
     ) -> None:
         for _ in range(self._helpers):
-            self._jobs.put(None)
+            self._queue.put(None)
         self._helpers = 0
         self._wait()
 
@@ -102,7 +113,7 @@ class Team:
                     raise
 
         for thread in range(1, min(self.n_threads, n_tasks)):
-            self._submit(partial(work, thread))
+            self._submit(_Job(partial(work, thread)))
         try:
             take_tasks(0)
         finally:
@@ -111,28 +122,29 @@ class Team:
             raise failure
         return [results[task] for task in range(n_tasks)]
 
-    def _submit(self, job: Callable[[], object]) -> None:
+    def _submit(self, job: _Job) -> None:
         """Hand a job to a helper, which may have to be started."""
-        if self._unfinished == self._helpers:
+        if len(self._jobs) == self._helpers:
             start_new_thread(self._help, ())
             self._helpers += 1
-        self._unfinished += 1
-        self._jobs.put(job)
+        self._queue.put(job)
+        self._jobs.append(job)
 
     def _help(self) -> None:
         """Do jobs until there is None."""
-        while (job := self._jobs.get()) is not None:
-            end = None
+        while (job := self._queue.get()) is not None:
             try:
-                job()
+                job.function()
             except BaseException as error:
-                end = error
-            self._ends.put(end)
+                job.error = error
+            job.is_done.set()
 
     def _wait(self) -> BaseException | None:
-        """Wait for all jobs; return an exception that one of them ended with."""
+        """Wait for all jobs, also if interrupted before; return what one of them failed with."""
         failure = None
-        while self._unfinished:
-            failure = self._ends.get() or failure
-            self._unfinished -= 1
+        while self._jobs:
+            job = self._jobs[-1]
+            job.is_done.wait()
+            failure = job.error or failure
+            self._jobs.pop()
         return failure

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from skcnn.blas import block_length
+from skcnn.direct_lowering import DirectLowering
 from skcnn.initializers import initialize_weights
 from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
 from skcnn.layers.bias import add_bias, bias_gradient
-from skcnn.lowering import DirectLowering, Lowering
+from skcnn.lowering import Lowering
 from skcnn.windows import (
     Axis,
     Padding,
