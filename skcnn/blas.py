@@ -131,7 +131,7 @@ def block_length(length: int, multiply_adds: int, elements: int = 0, least: int 
     """
     if not _limit.architectures() & SMALL_KERNELS:
         return length
-    most = MOST_MULTIPLY_ADDS // multiply_adds
+    most = MOST_MULTIPLY_ADDS // max(multiply_adds, 1)
     if elements:
         most = min(most, MOST_ELEMENTS // elements)
     blocks = range(min(length, most), least - 1, -1)

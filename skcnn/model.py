@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import get_config
+from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring
 from sklearn.utils import assert_all_finite
@@ -144,7 +144,8 @@ class Model(Parameters, BaseEstimator):
 
         def check(rows: Array) -> None:
             if finite and not has_finite_sum(rows):
-                assert_all_finite(rows, estimator_name=type(self).__name__, input_name="X")
+                with config_context(assume_finite=False):
+                    assert_all_finite(rows, estimator_name=type(self).__name__, input_name="X")
             check_range(rows, self.network_.dtype)
 
         return check

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-from _thread import start_new_thread
+from _thread import LockType, allocate_lock, start_new_thread
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
-from threading import Event
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -41,11 +40,29 @@ def thread_count(n_jobs: int | None) -> int:
 
 @dataclass
 class _Job:
-    """Something for a helper to do."""
+    """Something for a helper to do; waiting for it may be interrupted anywhere and repeated."""
 
     function: Callable[[], object]
-    is_done: Event = field(default_factory=Event)
+    is_done: bool = False
     error: BaseException | None = None
+    running: LockType = field(default_factory=allocate_lock)  # locked from the start to the end
+
+    def __post_init__(self) -> None:
+        self.running.acquire()
+
+    def run(self) -> None:
+        """Call the function, and keep an exception for the one who waits."""
+        try:
+            self.function()
+        except BaseException as error:
+            self.error = error
+        self.is_done = True
+        self.running.release()
+
+    def wait(self) -> None:
+        """Return once the job is done."""
+        while not self.is_done:
+            self.running.acquire()
 
 
 class Team:
@@ -119,32 +136,36 @@ class Team:
         finally:
             failure = self._wait()
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                failure = None  # or it would keep this frame, and what the tasks hold, alive
         return [results[task] for task in range(n_tasks)]
 
     def _submit(self, job: _Job) -> None:
         """Hand a job to a helper, which may have to be started."""
         if len(self._jobs) == self._helpers:
-            start_new_thread(self._help, ())
             self._helpers += 1
+            try:
+                start_new_thread(self._help, ())
+            except RuntimeError:  # there cannot be more threads
+                self._helpers -= 1
+                raise
         self._queue.put(job)
         self._jobs.append(job)
 
     def _help(self) -> None:
         """Do jobs until there is None."""
         while (job := self._queue.get()) is not None:
-            try:
-                job.function()
-            except BaseException as error:
-                job.error = error
-            job.is_done.set()
+            job.run()
+            del job  # and what it holds
 
     def _wait(self) -> BaseException | None:
         """Wait for all jobs, also if interrupted before; return what one of them failed with."""
         failure = None
         while self._jobs:
             job = self._jobs[-1]
-            job.is_done.wait()
-            failure = job.error or failure
+            job.wait()
+            failure, job.error = job.error or failure, None
             self._jobs.pop()
         return failure

@@ -1,20 +1,23 @@
 """Any number of threads gives the same bits, and leaves BLAS as it was."""
 
+import contextlib
+import gc
 import hashlib
 import sys
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
 from joblib import Parallel, delayed, parallel_config
-from sklearn import config_context
+from sklearn import _config, config_context
 from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skcnn import ScratchCNNClassifier, step
 from skcnn.layers import AveragePool, Conv, Dropout, Flatten, Tanh
-from skcnn.parallel import Team, thread_count
+from skcnn.parallel import Team, _Job, thread_count
 from skcnn.step import split
 
 ARCHITECTURES = {
@@ -234,14 +237,21 @@ def test_helpers_treat_floating_point_errors_as_the_caller_does():
 
 
 def test_helpers_end_with_their_team():
-    before = len(sys._current_frames())
+    def helpers():
+        code = Team._help.__code__
+        return sum(frame.f_code is code for frame in sys._current_frames().values())
+
+    def wait_for(number):
+        deadline = time.perf_counter() + 5
+        while helpers() != number and time.perf_counter() < deadline:
+            time.sleep(0.01)
+        assert helpers() == number
+
+    wait_for(0)  # of tests before
     with Team(4) as team:
         team.map(lambda thread, task: time.sleep(0.01), 8)
-        assert len(sys._current_frames()) == before + 3
-    deadline = time.perf_counter() + 5
-    while len(sys._current_frames()) > before and time.perf_counter() < deadline:
-        time.sleep(0.01)
-    assert len(sys._current_frames()) == before
+        wait_for(3)
+    wait_for(0)
 
 
 @pytest.mark.parametrize("row", [0, 700, 1499])
@@ -256,6 +266,40 @@ def test_numbers_are_checked_in_every_part_of_what_is_predicted(row, value, n_jo
     # a setting of the calling thread, as is the treatment of errors
     with config_context(assume_finite=True), np.errstate(invalid="ignore"):
         assert model.predict(X).shape == (1500,)
+
+
+def test_numbers_are_checked_also_where_other_threads_would_not(images, monkeypatch):
+    model = make("two blocks", 2, max_iter=1).fit(*images)
+    X = np.tile(images[0], (5, 1)).astype(np.float32)
+    X[::200, 7] = np.nan
+    monkeypatch.setitem(_config._global_config, "assume_finite", True)
+    with config_context(assume_finite=False), pytest.raises(ValueError, match="contains NaN"):
+        model.predict(X)
+
+
+@pytest.mark.parametrize("_", range(5))
+def test_a_failed_prediction_does_not_keep_its_images(_, images):
+    model = make("two blocks", 2, max_iter=1).fit(*images)
+    X = np.tile(images[0], (5, 1)).astype(np.float32)
+    X[-1, 7] = np.nan  # of a helper or not
+    kept = weakref.ref(X)
+    gc.disable()
+    try:
+        with contextlib.suppress(ValueError):
+            model.predict(X)
+        del X
+        time.sleep(0.1)  # for the helper to end
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+def test_waiting_for_a_job_can_be_repeated():
+    job = _Job(lambda: time.sleep(0.05))
+    threading.Thread(target=job.run).start()
+    for _ in range(3):
+        job.wait()
+        assert job.is_done
 
 
 def test_a_sum_that_overflows_is_no_error(images):
