@@ -310,6 +310,6 @@ class Images:
         # mode="clip" writes to `out` directly
         if X.flags.c_contiguous:
             rows = workspace.buffer("rows", (len(index), X.shape[1]), X.dtype)
-            return np.take(X, index, axis=0, out=rows, mode="clip")
+            return X.take(index, axis=0, out=rows, mode="clip")
         columns = workspace.buffer("rows", (X.shape[1], len(index)), X.dtype)
-        return np.take(X.T, index, axis=1, out=columns, mode="clip").T
+        return X.T.take(index, axis=1, out=columns, mode="clip").T

@@ -102,10 +102,12 @@ class CrossEntropy(Loss):
         self, outputs: Array, targets: Array, weights: Array | float, workspace: Workspace
     ) -> tuple[float, Array]:
         """Return the weighted cross-entropy and its gradient, weights * (p - smoothed onehot)."""
-        samples = np.arange(outputs.shape[1])
+        n = outputs.shape[1]
+        own = np.multiply(targets, n, dtype=np.intp)  # where in z the class of each row stands
+        own += workspace.plan(n, lambda: np.arange(n))
         z = workspace.buffer("gradient", outputs.shape, outputs.dtype)
         np.subtract(outputs, np.maximum.reduce(outputs), out=z)
-        z_target = z[targets, samples]
+        z_target = z.reshape(-1)[own]
         rest = self.label_smoothing
         if rest:
             z_target *= 1 - rest
@@ -116,7 +118,7 @@ class CrossEntropy(Loss):
         z /= total
         if rest:
             z -= rest / len(z)
-        z[targets, samples] -= 1 - rest
+        z.reshape(-1)[own] -= 1 - rest
         z *= weights
         losses *= weights
         return float(losses.sum(dtype=np.float64)), z

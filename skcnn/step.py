@@ -162,7 +162,8 @@ class GradientStep:
         inputs, workspaces = self._inputs[thread], self._workspaces[thread]
         for workspace in workspaces:
             workspace.rng = stream
-        np.copyto(shard.state, network.state)
+        if network.state.size:
+            np.copyto(shard.state, network.state)
         targets = samples.targets[rows]
         weights = None if samples.weights is None else samples.weights[rows]
         x = samples.images.batch(rows, inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,12 +26,19 @@ def bias_gradient(dy: Array, out: Array) -> None:
     """Write the sum of dy over everything but its channels to `out`."""
     # a product with ones is a sum, and faster
     if dy.ndim == 2:
-        np.dot(dy, np.ones(dy.shape[-1], dy.dtype), out=out)
+        np.dot(dy, _ones(dy.shape[-1], dy.dtype), out=out)
         return
-    *leading, channels, width, n = dy.shape
-    lines = dy.reshape(*leading, channels, width * n)
-    sums = lines @ np.ones(width * n, dy.dtype)  # (*leading, C)
+    *_, channels, width, n = dy.shape
+    lines = dy.reshape(-1, width * n)
+    sums = np.dot(lines, _ones(width * n, dy.dtype))  # (leading * C,)
     np.add.reduce(sums.reshape(-1, channels), axis=0, out=out)
+
+
+@lru_cache(maxsize=256)
+def _ones(n: int, dtype: np.dtype[Any]) -> Array:
+    ones = np.ones(n, dtype)
+    ones.flags.writeable = False
+    return ones
 
 
 @dataclass(frozen=True)
