@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from skcnn.lowering import Lowering
+from skcnn.lowering import Lowering, height_of
 from skcnn.windows import Axis
 from skcnn.workspace import Workspace
 
@@ -59,12 +59,12 @@ class DirectLowering(Lowering):
     @cached_property
     def height(self) -> Axis:
         """The axis whose rows are stacked, with windows for the rows computed together."""
-        return super().height.widened(self.together[0])
+        return height_of(self.axes).widened(self.together[0])
 
     @cached_property
     def side(self) -> Axis:
         """The last axis, with windows for the columns computed together."""
-        return super().side.widened(self.together[1])
+        return self.axes[-1].widened(self.together[1])
 
     @cached_property
     def outer(self) -> tuple[Axis, ...]:

@@ -41,7 +41,7 @@ class Lowering:
     @cached_property
     def height(self) -> Axis:
         """The axis whose rows are stacked; of length 1 for signals."""
-        return self.axes[-2] if len(self.axes) > 1 else Axis(1, 1)
+        return height_of(self.axes)
 
     @cached_property
     def side(self) -> Axis:
@@ -94,3 +94,8 @@ class Lowering:
     def spread(self, dy: Array, workspace: Workspace) -> Array:
         """Return the gradient for the products."""
         raise NotImplementedError
+
+
+def height_of(axes: tuple[Axis, ...]) -> Axis:
+    """Return the axis before the last; signals have one of length 1."""
+    return axes[-2] if len(axes) > 1 else Axis(1, 1)

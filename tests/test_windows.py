@@ -157,3 +157,15 @@ def test_a_count_that_is_none_is_named(value):
     with pytest.raises(ValueError, match=r"must be an integer of at least 1\.") as caught:
         check_count(value, "n_filters")
     assert f"n_filters={value!r}" in str(caught.value)
+
+
+@quick
+@given(axes(), st.integers(1, 4))
+def test_a_widened_window_holds_those_of_the_outputs_it_serves(axis, together):
+    assume(axis.output % together == 0)
+    wide = axis.widened(together)
+    assert wide.output * together == axis.output
+    found = reads(wide)
+    for output, tap, element in reads(axis):
+        block, number = divmod(output, together)
+        assert (block, number * axis.stride + tap, element) in found

@@ -15,6 +15,8 @@ class Settings:
     batch_sizes: tuple[int, ...] = (32, 128)
     n_images: int = 5000  # to train on, and to predict
     rounds: int = 5
+    short_rounds: int = 15  # of epochs that take less than a tenth of a second
+    short_networks: tuple[str, ...] = ("seed", "small8")
     compile_limit: float = 180.0  # seconds that torch.compile may take; 0 leaves it out
     per_sample_images: int = 500
     latency_calls: int = 200
@@ -36,6 +38,7 @@ SIZES = {
         size="small",
         n_images=256,
         rounds=2,
+        short_rounds=2,
         compile_limit=0,
         per_sample_images=20,
         latency_calls=10,

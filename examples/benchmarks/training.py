@@ -28,7 +28,8 @@ def run(settings: Settings) -> list[Table]:
     rows: list[Row] = []
     notes = [
         f"Median seconds of an epoch over {len(X):,} images of Fashion-MNIST, of "
-        f"{settings.rounds} in which the sides took turns. The spread holds the middle half of "
+        f"{settings.rounds} in which the sides took turns, {settings.short_rounds} for "
+        f"{' and '.join(settings.short_networks)}. The spread holds the middle half of "
         f"the ratios of single rounds.",
         "The ratio is to the fastest of PyTorch's eager sides with layers in the usual order, "
         "ReLU before pooling.",
@@ -42,7 +43,8 @@ def run(settings: Settings) -> list[Table]:
                 compiled = compiled_side(network, batch_size, limit, notes, _trainer(X, y))
                 if compiled:
                     sides[f"{COMPILED}, fused Adam"] = compiled
-                times = take_turns(sides, settings.rounds)
+                short = network in settings.short_networks
+                times = take_turns(sides, settings.short_rounds if short else settings.rounds)
                 cell = {"network": network, "threads": threads, "batch": batch_size}
                 rows += [{**cell, **row} for row in compare(times)]
                 print(f"  {cell}: {rows[-len(times)]['over PyTorch']}", flush=True)

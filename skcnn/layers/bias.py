@@ -34,7 +34,7 @@ def bias_gradient(dy: Array, out: Array) -> None:
     np.add.reduce(sums.reshape(-1, channels), axis=0, out=out)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _ones(n: int, dtype: np.dtype[Any]) -> Array:
     ones = np.ones(n, dtype)
     ones.flags.writeable = False
