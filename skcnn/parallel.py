@@ -6,6 +6,7 @@ import multiprocessing
 from _thread import LockType, allocate_lock, start_new_thread
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
@@ -129,11 +130,13 @@ class Team:
                     tasks.clear()
                     raise
 
-        for thread in range(1, min(self.n_threads, n_tasks)):
-            self._submit(_Job(partial(work, thread)))
         try:
+            with suppress(RuntimeError):  # there cannot be more threads: fewer do it, too
+                for thread in range(1, min(self.n_threads, n_tasks)):
+                    self._submit(_Job(partial(work, thread)))
             take_tasks(0)
         finally:
+            tasks.clear()
             failure = self._wait()
         if failure is not None:
             try:
@@ -148,7 +151,7 @@ class Team:
             self._helpers += 1
             try:
                 start_new_thread(self._help, ())
-            except RuntimeError:  # there cannot be more threads
+            except RuntimeError:
                 self._helpers -= 1
                 raise
         self._queue.put(job)

@@ -82,9 +82,10 @@ def _windows(lowered: Array, group: Rows) -> Array:
 
 def _blocks(lowered: Array, group: Rows, filters: int) -> Array:
     """View the stacks in blocks of lines, as BLAS is fastest at them."""
-    *stack, lines, columns = _windows(lowered, group).shape
+    windows = _windows(lowered, group)
+    *stack, lines, columns = windows.shape
     block = block_length(lines, filters * columns, filters)
-    return _windows(lowered, group).reshape(*stack, lines // block, block, columns)
+    return windows.reshape(*stack, lines // block, block, columns)
 
 
 def _rows(products: Array, group: Rows) -> Array:

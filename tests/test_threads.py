@@ -15,13 +15,14 @@ from sklearn import _config, config_context
 from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skcnn import ScratchCNNClassifier, step
+from skcnn import ScratchCNNClassifier, parallel, step
 from skcnn.layers import AveragePool, Conv, Dropout, Flatten, Tanh
 from skcnn.parallel import Team, _Job, thread_count
 from skcnn.step import split
 
 ARCHITECTURES = {
     "seed": {"n_filters": 1, "filter_size": 6, "padding": "valid", "batch_size": 128},
+    "few filters": {"n_filters": 2, "filter_size": 5, "batch_size": 300},
     "wide": {"n_filters": (24, 40), "filter_size": 3, "padding": "valid", "batch_size": 128},
     "two blocks": {"n_filters": (8, 16), "filter_size": 5, "batch_size": 96},
     "dropout": {"n_filters": 16, "hidden_layer_sizes": 32, "dropout": 0.5, "batch_size": 96},
@@ -292,6 +293,26 @@ def test_a_failed_prediction_does_not_keep_its_images(_, images):
         assert kept() is None
     finally:
         gc.enable()
+
+
+def test_where_threads_cannot_start_fewer_do_the_work(monkeypatch):
+    monkeypatch.setattr(parallel, "start_new_thread", _limited(parallel.start_new_thread, 1))
+    with Team(4) as team:
+        threads = team.map(lambda thread, task: time.sleep(0.01) or thread, 20)
+    assert set(threads) == {0, 1}
+
+
+def _limited(start, number):
+    """Return a function that starts so many threads and no more."""
+    left = list(range(number))
+
+    def limited(*arguments):
+        if not left:
+            raise RuntimeError("can't start new thread")
+        left.pop()
+        return start(*arguments)
+
+    return limited
 
 
 def test_waiting_for_a_job_can_be_repeated():

@@ -18,6 +18,7 @@ from skcnn.step import GradientStep, RandomStreams, Samples
 LENET = {"n_filters": (16, 32), "filter_size": 5, "hidden_layer_sizes": 128}
 KERAS = {"n_filters": (32, 64), "filter_size": 3, "padding": "valid"}
 WIDE = {"n_filters": (64, 64), "filter_size": 5}
+FEW = {"n_filters": 1, "filter_size": 6, "padding": "valid"}
 peaks = []
 
 
@@ -38,7 +39,7 @@ def images():
     return rng.integers(0, 256, (300, 784), dtype=np.uint8), np.arange(300) % 10
 
 
-@pytest.mark.parametrize("network", [LENET, KERAS, LENET | {"dropout": 0.3}, WIDE])
+@pytest.mark.parametrize("network", [LENET, KERAS, LENET | {"dropout": 0.3}, WIDE, FEW])
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_no_step_after_the_first_epoch_allocates_a_large_array(network, n_jobs, images):
     check_allocations(network, n_jobs, images)
@@ -101,6 +102,12 @@ def test_same_convolutions_take_a_product_more_for_each_row_at_the_edge():
     transformations = 3 + 2 + 1  # as above
     dense = 2 * 3
     assert products_of_a_step(LENET) == convolutions + transformations + dense
+
+
+def test_outputs_computed_together_take_one_product_for_all():
+    assert products_of_a_step(FEW) == 2 + 3  # forward and weights, and the dense layer's
+    # two filters leave rows alone: one at either edge has a window of its own
+    assert products_of_a_step({"n_filters": 2, "filter_size": 3}) == 2 * 3 + 3
 
 
 def test_the_first_layer_computes_no_gradient_for_the_images():

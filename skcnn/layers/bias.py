@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,23 +21,16 @@ def add_bias(x: Array, bias: Array, out: Array) -> None:
     np.add(x, bias[:, None] if x.ndim == 2 else bias[:, None, None], out=out)
 
 
-def bias_gradient(dy: Array, out: Array) -> None:
+def bias_gradient(dy: Array, out: Array, workspace: Workspace) -> None:
     """Write the sum of dy over everything but its channels to `out`."""
     # a product with ones is a sum, and faster
+    columns = dy.shape[-1] if dy.ndim == 2 else dy.shape[-2] * dy.shape[-1]
+    ones = workspace.plan(("ones", columns, dy.dtype), lambda: np.ones(columns, dy.dtype))
     if dy.ndim == 2:
-        np.dot(dy, _ones(dy.shape[-1], dy.dtype), out=out)
+        np.dot(dy, ones, out=out)
         return
-    *_, channels, width, n = dy.shape
-    lines = dy.reshape(-1, width * n)
-    sums = np.dot(lines, _ones(width * n, dy.dtype))  # (leading * C,)
-    np.add.reduce(sums.reshape(-1, channels), axis=0, out=out)
-
-
-@lru_cache(maxsize=64)
-def _ones(n: int, dtype: np.dtype[Any]) -> Array:
-    ones = np.ones(n, dtype)
-    ones.flags.writeable = False
-    return ones
+    sums = np.dot(dy.reshape(-1, columns), ones)  # (leading * C,)
+    np.add.reduce(sums.reshape(-1, dy.shape[-3]), axis=0, out=out)
 
 
 @dataclass(frozen=True)
@@ -68,5 +60,5 @@ class Bias(Layer):
         need_dx: bool,
     ) -> Array | None:
         """db[c] = sum of dy[c]; dx = dy."""
-        bias_gradient(dy, gradients["bias"])
+        bias_gradient(dy, gradients["bias"], workspace)
         return dy if need_dx else None

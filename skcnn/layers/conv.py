@@ -161,7 +161,7 @@ class Conv(Layer):
         """dw = lowered x times dy; dx = dy times w, whose lowered rows are added back to x's."""
         input_shape, lowering, lowered, weights = cache
         if self.use_bias:
-            bias_gradient(dy, gradients["bias"])
+            bias_gradient(dy, gradients["bias"], workspace)
         d_products = lowering.spread(dy, workspace)
         total = workspace.buffer("total", weights.shape, dy.dtype)
         multiply_by_lowered(lowering, lowered, d_products, total, workspace)

@@ -96,7 +96,7 @@ class Dense(Layer):
         gradient = gradients["weights"].reshape(-1, block, self.n_units)
         np.matmul(cache.reshape(-1, block, n), dy.T, out=gradient)
         if self.use_bias:
-            bias_gradient(dy, gradients["bias"])
+            bias_gradient(dy, gradients["bias"], workspace)
         if not need_dx:
             return None
         dx = workspace.buffer("dx", cache.shape, dy.dtype)
