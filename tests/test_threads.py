@@ -237,6 +237,24 @@ def test_helpers_treat_floating_point_errors_as_the_caller_does():
             team.map(work, 6)
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_buffers_are_short_in_tasks_and_nowhere_else(alone):
+    outside, together = np.getbufsize(), threading.Barrier(1 if alone else 3)
+
+    def work(thread, task):
+        together.wait(timeout=30)
+        return thread, np.getbufsize()
+
+    with Team(3) as team:
+        threads, sizes = zip(*team.map(work, 3, alone=alone), strict=True)
+        assert sorted(threads) == ([0, 0, 0] if alone else [0, 1, 2])
+        assert set(sizes) == {parallel.BUFFER_ELEMENTS} != {outside}
+        assert np.getbufsize() == outside
+        with pytest.raises(ZeroDivisionError):
+            team.map(lambda thread, task: 1 / 0, 2, alone=alone)
+    assert np.getbufsize() == outside
+
+
 def test_helpers_end_with_their_team():
     def helpers():
         code = Team._help.__code__
