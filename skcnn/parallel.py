@@ -21,8 +21,8 @@ from skcnn.windows import is_integer
 
 T = TypeVar("T")
 
-# NumPy copies what is not contiguous through a buffer, unless it comes in runs of more elements
-# than fit. Maps that are pooled come in runs of a thousand; the default of 8,192 doubles their time.
+# NumPy copies what is not contiguous through a buffer, unless it comes in runs of as many elements
+# as fit. Half of a map's columns come in runs of a thousand: the default of 8,192 is too long.
 BUFFER_ELEMENTS = 1024
 
 
