@@ -11,6 +11,7 @@ import numpy.typing as npt
 from skcnn.inputs import Images
 from skcnn.network import Network
 from skcnn.parallel import Team
+from skcnn.ufuncs import short_buffers
 from skcnn.workspace import Workspace
 
 Array = npt.NDArray[Any]
@@ -70,6 +71,6 @@ def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:
             y, _ = network.forward(x, workspaces[thread], training=False, views=views)
             outputs[..., part] = y
 
-    with Team(n_threads) as team:
+    with Team(n_threads) as team, short_buffers():
         team.map(fill, n_stretches)
     return outputs

@@ -15,8 +15,9 @@ from skcnn.mini_batches import mini_batches
 from skcnn.network import Network
 from skcnn.parallel import Team
 from skcnn.progress import Progress
-from skcnn.step import GradientStep, Samples, quiet_overflow
+from skcnn.step import GradientStep, Samples
 from skcnn.training import DivergenceError, Epoch
+from skcnn.ufuncs import quiet_overflow, short_buffers
 
 Array = npt.NDArray[Any]
 
@@ -73,7 +74,7 @@ class Objective:
         DivergenceError
             If the value is not finite.
         """
-        with quiet_overflow():
+        with quiet_overflow(), short_buffers():
             gradient = self._evaluate(point)
         if not (np.isfinite(self.value) and np.isfinite(gradient).all()):
             raise DivergenceError("the loss is no longer finite, but NaN or infinite,")

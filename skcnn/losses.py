@@ -121,7 +121,7 @@ class CrossEntropy(Loss):
         z.reshape(-1)[own] -= 1 - rest
         z *= weights
         losses *= weights
-        return float(losses.sum(dtype=np.float64)), z
+        return float(np.add.reduce(losses, dtype=np.float64)), z
 
     def hits(self, outputs: Array, targets: Array, weights: Array | None) -> float:
         """Return the weight of the rows whose largest output is that of their class."""

@@ -7,23 +7,19 @@ from _thread import LockType, allocate_lock, start_new_thread
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TypeVar
 
-import numpy as np
 from joblib import effective_n_jobs
 
 from skcnn.blas import threads_outside
 from skcnn.windows import is_integer
 
 T = TypeVar("T")
-
-# NumPy copies what is not contiguous through a buffer, unless it comes in runs of as many elements
-# as fit. Half of a map's columns come in runs of a thousand: the default of 8,192 is too long.
-BUFFER_ELEMENTS = 1024
 
 
 def thread_count(n_jobs: int | None) -> int:
@@ -108,26 +104,18 @@ class Team:
     ) -> list[T]:
         """Return function(thread, task) for tasks 0, 1, ... in their order.
 
-        Threads take the next task as they become free, and treat floating-point errors as the
-        calling thread does. An exception stops them all. `alone` leaves all tasks to the calling
-        thread, as is best when they are short.
+        Threads take the next task as they become free, in the calling thread's context: NumPy
+        treats floating-point errors as there. An exception stops them all. `alone` leaves all
+        tasks to the calling thread, as is best when they are short.
         """
-        with np.errstate():  # restores the size of the buffer, too
-            np.setbufsize(BUFFER_ELEMENTS)
-            if self.n_threads == 1 or n_tasks == 1 or alone:
-                return [function(0, task) for task in range(n_tasks)]
-            return self._share(function, n_tasks)
+        if self.n_threads == 1 or n_tasks == 1 or alone:
+            return [function(0, task) for task in range(n_tasks)]
+        return self._share(function, n_tasks)
 
     def _share(self, function: Callable[[int, int], T], n_tasks: int) -> list[T]:
         """Return what :meth:`map` does, computed by all threads."""
         tasks = deque(range(n_tasks))
         results: dict[int, T] = {}
-        errors = np.geterr()  # a thread starts with NumPy's own
-
-        def work(thread: int) -> None:
-            with np.errstate(**errors):
-                np.setbufsize(BUFFER_ELEMENTS)
-                take_tasks(thread)
 
         def take_tasks(thread: int) -> None:
             while True:
@@ -144,7 +132,7 @@ class Team:
         try:
             with suppress(RuntimeError):  # there cannot be more threads: fewer do it, too
                 for thread in range(1, min(self.n_threads, n_tasks)):
-                    self._submit(_Job(partial(work, thread)))
+                    self._submit(_Job(partial(copy_context().run, take_tasks, thread)))
             take_tasks(0)
         finally:
             tasks.clear()

@@ -25,11 +25,6 @@ SHARD_MULTIPLY_ADDS = 3_000_000
 SHARED_MULTIPLY_ADDS = 10_000_000
 
 
-def quiet_overflow() -> np.errstate:
-    """Silence floating-point warnings: a loss that is not finite is an error of its own."""
-    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
-
-
 @dataclass(frozen=True)
 class Samples:
     """What is learned from: images, targets and the weight of each row (mean 1, or None).

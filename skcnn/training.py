@@ -18,7 +18,8 @@ from skcnn.network import Network
 from skcnn.optimizers import clip, decay
 from skcnn.parallel import Team
 from skcnn.progress import Progress
-from skcnn.step import GradientStep, Samples, quiet_overflow
+from skcnn.step import GradientStep, Samples
+from skcnn.ufuncs import quiet_overflow, short_buffers
 
 Array = npt.NDArray[Any]
 
@@ -145,7 +146,7 @@ def train(
     for epoch in count():
         start, total, hits, rates = perf_counter(), 0.0, [], []
         order = progress.shuffling.permutation(n) if plan.shuffle else np.arange(n)
-        with quiet_overflow():
+        with quiet_overflow(), short_buffers():
             for part in parts:
                 factor = progress.factor(plan.share(epoch + part.start / n))
                 rates.append(plan.learning_rate * factor)

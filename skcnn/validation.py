@@ -13,8 +13,9 @@ import numpy.typing as npt
 from skcnn.inference import outputs_of
 from skcnn.losses import Loss
 from skcnn.network import Network
-from skcnn.step import Samples, quiet_overflow
+from skcnn.step import Samples
 from skcnn.training import DivergenceError
+from skcnn.ufuncs import quiet_overflow
 from skcnn.workspace import Workspace
 
 Array = npt.NDArray[Any]

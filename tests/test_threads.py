@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import weakref
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from sklearn import _config, config_context
 from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skcnn import ScratchCNNClassifier, parallel, step
-from skcnn.layers import AveragePool, Conv, Dropout, Flatten, Tanh
+from skcnn import ScratchCNNClassifier, parallel, step, ufuncs
+from skcnn.layers import AveragePool, Conv, Dropout, Flatten, ReLU, Tanh
 from skcnn.parallel import Team, _Job, thread_count
 from skcnn.step import split
 
@@ -237,21 +238,42 @@ def test_helpers_treat_floating_point_errors_as_the_caller_does():
             team.map(work, 6)
 
 
-@pytest.mark.parametrize("alone", [False, True])
-def test_buffers_are_short_in_tasks_and_nowhere_else(alone):
-    outside, together = np.getbufsize(), threading.Barrier(1 if alone else 3)
+def test_helpers_call_what_the_caller_wants_told_of_errors():
+    told = []
 
     def work(thread, task):
-        together.wait(timeout=30)
-        return thread, np.getbufsize()
+        time.sleep(0.01)
+        return np.float32(3e38) * np.float32(10)
 
-    with Team(3) as team:
-        threads, sizes = zip(*team.map(work, 3, alone=alone), strict=True)
-        assert sorted(threads) == ([0, 0, 0] if alone else [0, 1, 2])
-        assert set(sizes) == {parallel.BUFFER_ELEMENTS} != {outside}
+    with Team(3) as team, np.errstate(over="call", call=lambda *about: told.append(about)):
+        assert np.isinf(team.map(work, 6)).all()
+    assert len(told) == 6
+
+
+class BufferSizes(ReLU):
+    """Notes in which threads it ran, with buffers of which size."""
+
+    seen: ClassVar[set] = set()
+
+    def function(self, x, out, workspace):
+        self.seen.add((threading.get_ident(), np.getbufsize()))
+        time.sleep(0.001)
+        super().function(x, out, workspace)
+
+
+@pytest.mark.parametrize("training", [{"batch_size": 300}, {"solver": "lbfgs"}])
+def test_buffers_are_short_inside_and_nowhere_else(training, images):
+    outside, layers = np.getbufsize(), [Conv(4), BufferSizes(), Flatten()]
+    model = ScratchCNNClassifier(layers=layers, max_iter=1, n_jobs=2, **training)
+    for call in (lambda: model.fit(*images), lambda: model.predict(np.tile(images[0], (5, 1)))):
+        BufferSizes.seen.clear()
+        call()
+        threads, sizes = zip(*BufferSizes.seen, strict=True)
+        assert len(set(threads)) == 2
+        assert set(sizes) == {ufuncs.BUFFER_ELEMENTS} != {outside}
         assert np.getbufsize() == outside
-        with pytest.raises(ZeroDivisionError):
-            team.map(lambda thread, task: 1 / 0, 2, alone=alone)
+    with pytest.raises(ZeroDivisionError), ufuncs.short_buffers():
+        raise ZeroDivisionError
     assert np.getbufsize() == outside
 
 
