@@ -21,6 +21,7 @@ SECTIONS = {
     "grid_search": "a grid search with two processes, against skorch",
     "scaling": "seconds and memory against the size of everything",
     "big_data": "an epoch over 8-bit images in a mapped file, and its memory",
+    "fourier": "convolution by Fourier transforms, against the layer",
     "augmentation": "what changing images at random adds to an epoch",
     "profile": "where the time of a step goes",
 }

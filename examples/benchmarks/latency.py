@@ -11,7 +11,7 @@ from examples.benchmarks.networks import classifier
 from examples.benchmarks.peers import has
 from examples.benchmarks.report import Row, Table
 from examples.benchmarks.settings import Settings
-from examples.benchmarks.timing import take_turns
+from examples.benchmarks.timing import repeated, take_turns
 
 
 def run(settings: Settings) -> list[Table]:
@@ -20,7 +20,7 @@ def run(settings: Settings) -> list[Table]:
     calls, rows = settings.latency_calls, []
     with threadpool_limits(1, user_api="blas"):
         for network in settings.networks:
-            sides = {name: _repeated(f, calls) for name, f in _sides(network, X, y).items()}
+            sides = {name: repeated(f, calls) for name, f in _sides(network, X, y).items()}
             times = take_turns(sides, settings.rounds)
             for name, side in times.items():
                 row: Row = {"network": network, "side": name}
@@ -34,14 +34,6 @@ def run(settings: Settings) -> list[Table]:
         "another model.",
     ]
     return [Table("Latency of one image", rows, notes)]
-
-
-def _repeated(call: Callable[[], object], times: int) -> Callable[[], None]:
-    def repeat() -> None:
-        for _ in range(times):
-            call()
-
-    return repeat
 
 
 def _sides(network: str, X: np.ndarray, y: np.ndarray) -> dict[str, Callable[[], object]]:

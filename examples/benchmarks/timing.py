@@ -57,6 +57,16 @@ def _settle() -> None:
         pass
 
 
+def repeated(call: Callable[[], object], times: int) -> Callable[[], None]:
+    """Return a side that calls so many times, for what takes too short to be timed alone."""
+
+    def repeat() -> None:
+        for _ in range(times):
+            call()
+
+    return repeat
+
+
 def fastest(times: dict[str, Times], prefix: str) -> str | None:
     """Return the name of the fastest side whose name starts with `prefix`."""
     names = [name for name in times if name.startswith(prefix)]
