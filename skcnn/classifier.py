@@ -469,10 +469,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
 
     def _class_weighted(self, data: Data, classes: Array) -> Data:
         """Multiply the weights by those of the classes, and remember these."""
+        targets = encode(data.y, classes)
         self._class_weights: tuple[Array, Array] | None = None
         if self.class_weight is None:
             return data
-        targets = encode(data.y, classes)
         weights = weight_of_each_class(self.class_weight, classes, targets, data.weights)
         self._class_weights = classes, weights
         return data.weighted_by(weights[targets], "sample_weight times class_weight")
