@@ -17,11 +17,12 @@ from skcnn.workspace import Workspace
 Array = npt.NDArray[Any]
 
 # A chunk has as many images as keep a core busy for so long and as have maps of so many numbers,
-# within these bounds, and fewer if it would then take more than the last number.
+# within these bounds, and fewer if it would then take more than the last two numbers.
 CHUNK_MULTIPLY_ADDS = 10_000_000
 CHUNK_VALUES = 1_500_000
 CHUNK_IMAGES = (32, 384)
 MOST_MULTIPLY_ADDS = 1_000_000_000
+MOST_VALUES = 10_000_000
 # Threads take stretches of chunks, of up to so many images, whose rows are checked together and
 # are then still in the cache.
 STRETCH_IMAGES = 256
@@ -34,7 +35,7 @@ def chunk_size(network: Network) -> int:
     values = sum(prod(shape) for shape in network.shapes)
     size = min(CHUNK_MULTIPLY_ADDS // multiply_adds, CHUNK_VALUES // values)
     size = min(max(size, least), most)
-    return max(min(size, MOST_MULTIPLY_ADDS // multiply_adds), 1)
+    return max(min(size, MOST_MULTIPLY_ADDS // multiply_adds, MOST_VALUES // values), 1)
 
 
 def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:

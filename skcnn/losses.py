@@ -130,14 +130,16 @@ class CrossEntropy(Loss):
 
     def predict(self, outputs: Array) -> Array:
         """Softmax: exp(z) / sum of exp(z)."""
-        p: Array = np.exp(outputs - outputs.max(axis=0))
-        p /= p.sum(axis=0)
+        with np.errstate(under="ignore"):
+            p: Array = np.exp(outputs - outputs.max(axis=0))
+            p /= p.sum(axis=0)
         return p
 
     def predict_log(self, outputs: Array) -> Array:
         """Logarithm of softmax, finite for all finite logits."""
         z: Array = outputs - outputs.max(axis=0)
-        z -= np.log(np.exp(z).sum(axis=0))
+        with np.errstate(under="ignore"):
+            z -= np.log(np.exp(z).sum(axis=0))
         return z
 
 

@@ -303,6 +303,13 @@ def test_memory_of_predict_is_bounded(dtype, method, many_images, frugal):
     assert peak - outputs < X.nbytes / 4
 
 
+def test_memory_of_predict_is_bounded_for_large_images_and_cheap_layers(make_classifier):
+    X = np.random.default_rng(0).integers(0, 256, (16, 512, 512, 3), dtype=np.uint8)
+    model = make_classifier(n_filters=1, filter_size=3, batch_size=2, max_iter=1)
+    model.fit(X[:4], [0, 1, 0, 1])
+    assert peak_of(lambda: model.predict(X)) < 100e6  # all at once would be 190 MB
+
+
 @pytest.mark.parametrize(
     ("width", "inferred"),
     [(1, (1, 1)), (2, (2,)), (3, (3,)), (4, (2, 2)), (10, (10,)), (16, (4, 4)), (20, (20,))],

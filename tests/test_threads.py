@@ -67,7 +67,7 @@ def test_fit_gives_the_same_bits_for_any_number_of_threads(name, images):
     assert len(probabilities) == 1
 
 
-@pytest.mark.parametrize("name", ["two blocks", "dropout"])
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_stopping_by_tol_happens_at_the_same_epoch_and_bits(name, images):
     stop = {"tol": 10.0, "n_iter_no_change": 2, "max_iter": 8}
     models = [make(name, n_jobs, **stop).fit(*images) for n_jobs in (1, 2, 4)]
@@ -76,7 +76,7 @@ def test_stopping_by_tol_happens_at_the_same_epoch_and_bits(name, images):
     assert len({model.loss_ for model in models}) == 1
 
 
-@pytest.mark.parametrize("name", ["two blocks", "dropout"])
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_partial_fit_gives_the_same_bits_also_when_threads_change(name, images):
     X, y = images
     digests = set()
@@ -248,6 +248,20 @@ def test_helpers_call_what_the_caller_wants_told_of_errors():
     with Team(3) as team, np.errstate(over="call", call=lambda *about: told.append(about)):
         assert np.isinf(team.map(work, 6)).all()
     assert len(told) == 6
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_caller_who_wants_errors_raised_sees_none_of_numbers_that_become_zero(
+    solver, n_jobs, images
+):
+    X, y = images
+    model = ScratchCNNClassifier(8, solver=solver, max_iter=12, n_jobs=n_jobs, random_state=0)
+    with np.errstate(all="raise"):
+        model.fit(X, y, X_val=X, y_val=y)
+        assert model.predict_log_proba(X * 1e4).min() < -1e3  # whose exponential is zero
+        model.predict_proba(X * 1e4)
+    assert np.geterr()["under"] == "ignore"  # NumPy's own
 
 
 class BufferSizes(ReLU):

@@ -19,17 +19,18 @@ LENET = {"n_filters": (16, 32), "filter_size": 5, "hidden_layer_sizes": 128}
 KERAS = {"n_filters": (32, 64), "filter_size": 3, "padding": "valid"}
 WIDE = {"n_filters": (64, 64), "filter_size": 5}
 FEW = {"n_filters": 1, "filter_size": 6, "padding": "valid"}
-peaks = []
+peaks, ends = [], []
 
 
 @dataclass(frozen=True)
 class AllocationRecorder(Adam):
-    """Notes the peak of allocated memory since the step before."""
+    """Notes how far allocated memory rose above what it was after the step before."""
 
     def step(self, state, parameters, gradient, learning_rate):
-        current, peak = tracemalloc.get_traced_memory()
-        peaks.append(peak - current)
         super().step(state, parameters, gradient, learning_rate)
+        current, peak = tracemalloc.get_traced_memory()
+        peaks.append(peak - ends[-1] if ends else peak)
+        ends.append(current)
         tracemalloc.reset_peak()
 
 
@@ -58,6 +59,7 @@ def check_allocations(network, n_jobs, images):
         solver=AllocationRecorder(), batch_size=128, max_iter=3, n_jobs=n_jobs, **network
     )
     peaks.clear()
+    ends.clear()
     tracemalloc.start()
     try:
         model.fit(*images)

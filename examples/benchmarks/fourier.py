@@ -12,6 +12,7 @@ from examples.benchmarks.settings import Settings
 from examples.benchmarks.timing import repeated, take_turns
 from skcnn.layers import Conv
 from skcnn.network import Network
+from skcnn.ufuncs import short_buffers
 from skcnn.workspace import Workspace
 
 N = 64  # images, as in a shard
@@ -87,7 +88,7 @@ def _compare(
     y = by_layer()
     difference = np.abs(by_fourier() - y).max() / np.abs(y).max()
     sides = {"layer": repeated(by_layer, REPEATS), "Fourier": repeated(by_fourier, REPEATS)}
-    with threadpool_limits(1, user_api="blas"):
+    with threadpool_limits(1, user_api="blas"), short_buffers():
         times = take_turns(sides, rounds)
     milliseconds = {f"{side}, ms": 1e3 * times[side].median / REPEATS for side in sides}
     ratio, spread = times["Fourier"].over(times["layer"])
