@@ -14,11 +14,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from skcnn.datasets import load_fashion_mnist
-from skcnn.layers import Conv, Dense, Flatten, MaxPool, ReLU
+from skcnn.layers import Conv, Dense, Flatten, MaxPool, ReLU, Workspace
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import Adam
-from skcnn.workspace import Workspace
 
 n = 500 if os.environ.get("SKCNN_EXAMPLE_SIZE") == "small" else 5000
 n_epochs, batch_size, learning_rate = 8, 32, 5e-3

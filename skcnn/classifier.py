@@ -12,16 +12,16 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from skcnn._sklearn_compat import Interval, StrOptions, _fit_context
-from skcnn.averaging import WeightAveraging
-from skcnn.class_weights import weight_of_each_class
-from skcnn.data import Data
-from skcnn.estimator import BaseCNN, can_continue
-from skcnn.labels import check_labels, encode, with_labels
+from skcnn._data.class_weights import weight_of_each_class
+from skcnn._data.labels import check_labels, encode, with_labels
+from skcnn._data.samples import Data
+from skcnn._estimator.base import BaseCNN, can_continue
+from skcnn._estimator.sklearn_compat import Interval, StrOptions, _fit_context
 from skcnn.layers import Activation
 from skcnn.losses import CrossEntropy, Loss
 from skcnn.optimizers import Optimizer
 from skcnn.schedules import Schedule
+from skcnn.weight_averaging import WeightAveraging
 
 Array = npt.NDArray[Any]
 
@@ -115,7 +115,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         Which average of the weights that training passes through predicts, is validated and is
         kept, in place of the last: "ema" fades over about the last hundred steps, "swa" is the
         plain mean over the ends of the last quarter of the epochs. Training itself does not change.
-        See :mod:`skcnn.averaging`.
+        See :mod:`skcnn.weight_averaging`.
     batch_size : int or "auto", default="auto"
         Rows of a mini-batch, never more than there are. "auto": a fiftieth of the rows, but at
         least 8 and at most 32, and from 16,000 rows a five-hundredth, at most 128; up to 32 rows

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skcnn._engine.workspace import Workspace
 from skcnn.layers import Layer
 from skcnn.layers.base import Array, Parameters, Shape
-from skcnn.workspace import Workspace
 
 
 class Network:

@@ -13,15 +13,15 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags, check_array
 from sklearn.utils.metaestimators import available_if
 
-from skcnn._sklearn_compat import StrOptions, _fit_context
-from skcnn.averaging import WeightAveraging
-from skcnn.data import Data
-from skcnn.estimator import BaseCNN, can_continue
-from skcnn.inputs import Standardizer
+from skcnn._data.images import Standardizer
+from skcnn._data.samples import Data
+from skcnn._estimator.base import BaseCNN, can_continue
+from skcnn._estimator.sklearn_compat import StrOptions, _fit_context
 from skcnn.layers import Activation
 from skcnn.losses import AbsoluteError, Loss, SquaredError
 from skcnn.optimizers import Optimizer
 from skcnn.schedules import Schedule
+from skcnn.weight_averaging import WeightAveraging
 
 Array = npt.NDArray[Any]
 
@@ -118,7 +118,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         Which average of the weights that training passes through predicts, is validated and is
         kept, in place of the last: "ema" fades over about the last hundred steps, "swa" is the
         plain mean over the ends of the last quarter of the epochs. Training itself does not change.
-        See :mod:`skcnn.averaging`.
+        See :mod:`skcnn.weight_averaging`.
     batch_size : int or "auto", default="auto"
         Rows of a mini-batch, never more than there are. "auto": a fiftieth of the rows, but at
         least 8 and at most 32, and from 16,000 rows a five-hundredth, at most 128; up to 32 rows

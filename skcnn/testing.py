@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from skcnn._engine.convolution.geometry import check_count, is_integer
+from skcnn._engine.workspace import Workspace
 from skcnn.layers import Layer
 from skcnn.layers.base import Array, Shape
 from skcnn.losses import Loss
 from skcnn.network import Network
 from skcnn.optimizers import Optimizer
-from skcnn.windows import check_count, is_integer
-from skcnn.workspace import Workspace
 
 
 def check_layer(

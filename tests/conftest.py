@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from skcnn import ScratchCNNClassifier
 
 if find_spec("sklearn.callback") is None:  # before scikit-learn 1.9
-    collect_ignore = ["test_callbacks.py"]
+    collect_ignore = ["_estimator/test_sklearn_callbacks.py"]
 
 
 @pytest.fixture(scope="session")

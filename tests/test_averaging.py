@@ -5,16 +5,16 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from skcnn.averaging import (
+from skcnn._engine.workspace import Workspace
+from skcnn.layers import BatchNorm, Conv, Dense, Flatten
+from skcnn.losses import SquaredError
+from skcnn.network import Network
+from skcnn.weight_averaging import (
     AVERAGINGS,
     ExponentialMovingAverage,
     StochasticWeightAveraging,
     WeightAveraging,
 )
-from skcnn.layers import BatchNorm, Conv, Dense, Flatten
-from skcnn.losses import SquaredError
-from skcnn.network import Network
-from skcnn.workspace import Workspace
 
 
 def make_network(dtype=np.float64):

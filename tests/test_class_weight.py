@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
-from skcnn.class_weights import weight_of_each_class
+from skcnn._data.class_weights import weight_of_each_class
 from skcnn.optimizers import SGD
 
 SMOOTH = {"solver": SGD(momentum=0.5), "activation": "tanh", "pooling": "average"}

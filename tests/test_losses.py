@@ -3,9 +3,9 @@ import pytest
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import log_loss
 
+from skcnn._engine.workspace import Workspace
 from skcnn.losses import CrossEntropy, Loss
 from skcnn.testing import check_loss
-from skcnn.workspace import Workspace
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, mean_squared_error
 
+from skcnn._engine.workspace import Workspace
 from skcnn.losses import AbsoluteError, SquaredError
 from skcnn.testing import check_loss
-from skcnn.workspace import Workspace
 
 LOSSES = [SquaredError(), AbsoluteError()]
 
@@ -62,7 +62,9 @@ def test_the_absolute_error_has_slope_zero_at_zero():
 
 
 @pytest.mark.parametrize(
-    ("loss", "best"), [(SquaredError(), np.mean), (AbsoluteError(), np.median)], ids=str
+    ("loss", "best"),
+    [(SquaredError(), np.mean), (AbsoluteError(), np.median)],
+    ids=["mean", "median"],
 )
 def test_the_best_constant_is_the_mean_or_the_median(loss, best):
     targets = np.random.default_rng(0).exponential(size=101)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
+from skcnn._engine.workspace import Workspace
 from skcnn.losses import CrossEntropy
 from skcnn.testing import check_loss
-from skcnn.workspace import Workspace
 
 
 @pytest.fixture

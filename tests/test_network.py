@@ -6,6 +6,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from skcnn._engine.workspace import Workspace
 from skcnn.layers import (
     AveragePool,
     BatchNorm,
@@ -23,7 +24,6 @@ from skcnn.layers import (
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.testing import finite_differences
-from skcnn.workspace import Workspace
 
 LAYERS = (Conv(2, 3), MaxPool(2), Bias(), ReLU(), Conv(3, 2), Tanh(), Flatten(), Dense(4))
 SHAPE = (6, 1, 5)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from skcnn import ScratchCNNRegressor
-from skcnn.averaging import ExponentialMovingAverage, StochasticWeightAveraging
+from skcnn.weight_averaging import ExponentialMovingAverage, StochasticWeightAveraging
 
 NORMALISED = {"batch_norm": True, "dropout": 0.1}
 

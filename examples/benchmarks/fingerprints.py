@@ -1,7 +1,8 @@
-"""Hashes of what fits come to: python -m examples.benchmarks.fingerprints, before and after a change.
+"""Hashes of what fits come to, for use before and after a change.
 
-Two versions that print the same lines train and predict the same bits. Hashes differ between
-processors and versions of NumPy; compare what one machine printed in one environment.
+Run ``python -m examples.benchmarks.fingerprints``. Two versions that print the same lines train and
+predict the same bits. Hashes differ between processors and versions of NumPy; compare what one
+machine printed in one environment.
 """
 
 from hashlib import sha256

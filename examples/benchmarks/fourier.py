@@ -10,10 +10,9 @@ from examples.benchmarks.networks import classifier
 from examples.benchmarks.report import Row, Table
 from examples.benchmarks.settings import Settings
 from examples.benchmarks.timing import repeated, take_turns
-from skcnn.layers import Conv
+from skcnn._engine.numpy_settings import short_buffers
+from skcnn.layers import Conv, Workspace
 from skcnn.network import Network
-from skcnn.ufuncs import short_buffers
-from skcnn.workspace import Workspace
 
 N = 64  # images, as in a shard
 REPEATS = 20  # calls of a layer in one turn

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skcnn.workspace import Workspace
+from skcnn._engine.workspace import Workspace
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]

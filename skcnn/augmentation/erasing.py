@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skcnn._engine.workspace import Workspace
 from skcnn.augmentation.base import Array, Augmentation, Shape, check_between, fill_values
-from skcnn.workspace import Workspace
 
 
 @dataclass(frozen=True)

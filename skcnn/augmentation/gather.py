@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from skcnn._engine.convolution.geometry import is_integer
+from skcnn._engine.workspace import Workspace
 from skcnn.augmentation.base import Array, Augmentation, Shape, check_between, fill_values
-from skcnn.windows import is_integer
-from skcnn.workspace import Workspace
 
 
 @dataclass(frozen=True)

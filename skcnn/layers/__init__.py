@@ -1,5 +1,6 @@
 """The layers a network is made of."""
 
+from skcnn._engine.workspace import Workspace
 from skcnn.layers.activation import Activation, Logistic, ReLU, Tanh
 from skcnn.layers.base import Layer
 from skcnn.layers.batch_norm import BatchNorm
@@ -25,4 +26,5 @@ __all__ = [
     "ReLU",
     "SpatialDropout",
     "Tanh",
+    "Workspace",
 ]

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
+from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters
-from skcnn.workspace import Workspace
 
 
 @dataclass(frozen=True)

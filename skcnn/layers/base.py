@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from skcnn.workspace import Workspace
+from skcnn._engine.workspace import Workspace
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -20,7 +20,7 @@ class Layer:
     """A layer: hyper-parameters and the mathematics, nothing else.
 
     A layer keeps no arrays. Its parameters are views into one flat vector of the network, its
-    scratch memory comes from a :class:`~skcnn.workspace.Workspace`, and what backward needs from
+    scratch memory comes from a :class:`~skcnn.layers.Workspace`, and what backward needs from
     forward travels in the cache that forward returned.
 
     Arrays are laid out batch last: ``(width..., batch)`` in general, ``(channels, length, batch)``

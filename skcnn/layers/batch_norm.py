@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape
 from skcnn.layers.bias import channel_count
-from skcnn.workspace import Workspace
 
 
 @dataclass(frozen=True)

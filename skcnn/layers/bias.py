@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape
-from skcnn.workspace import Workspace
 
 
 def channel_count(input_shape: Shape) -> int:

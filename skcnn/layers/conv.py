@@ -9,13 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from skcnn.direct_lowering import DirectLowering
-from skcnn.initializers import initialize_weights
-from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
-from skcnn.layers.bias import add_bias, bias_gradient
-from skcnn.lowering import Lowering
-from skcnn.products import multiply, multiply_by_lowered, multiply_by_weights
-from skcnn.windows import (
+from skcnn._engine.convolution.algorithm import Lowering
+from skcnn._engine.convolution.geometry import (
     Axis,
     Padding,
     check_count,
@@ -23,8 +18,13 @@ from skcnn.windows import (
     per_axis,
     sliding_axes,
 )
-from skcnn.winograd import POINTS, WinogradLowering
-from skcnn.workspace import Workspace
+from skcnn._engine.convolution.im2col import DirectLowering
+from skcnn._engine.convolution.matmuls import multiply, multiply_by_lowered, multiply_by_weights
+from skcnn._engine.convolution.winograd import POINTS, WinogradLowering
+from skcnn._engine.workspace import Workspace
+from skcnn.initializers import initialize_weights
+from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
+from skcnn.layers.bias import add_bias, bias_gradient
 
 # Smaller batches make matrices too narrow for minimal filtering.
 LEAST_BATCH = 8

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from skcnn.blas import block_length
+from skcnn._engine.blas import block_length
+from skcnn._engine.convolution.geometry import check_count
+from skcnn._engine.workspace import Workspace
 from skcnn.initializers import initialize_weights
 from skcnn.layers.base import Array, Layer, Parameters, Shape
 from skcnn.layers.bias import add_bias, bias_gradient
-from skcnn.windows import check_count
-from skcnn.workspace import Workspace
 
 # Sums over blocks of fewer features gain nothing.
 LEAST_FEATURES = 64

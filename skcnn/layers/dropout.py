@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape
-from skcnn.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skcnn._engine.convolution.geometry import Axis, per_axis
+from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
-from skcnn.windows import Axis, per_axis
-from skcnn.workspace import Workspace
 
 
 @dataclass(frozen=True)

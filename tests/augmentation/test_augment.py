@@ -7,6 +7,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from skcnn._data.images import Images
+from skcnn._engine.workspace import Workspace
 from skcnn.augmentation import (
     Augmentation,
     Compose,
@@ -18,8 +20,6 @@ from skcnn.augmentation import (
     check_augment,
 )
 from skcnn.augmentation.base import batch_first, batch_last
-from skcnn.inputs import Images
-from skcnn.workspace import Workspace
 
 OURS = [Shift(2), HorizontalFlip(), Rotation(20), RandomErasing()]
 ALL = Compose(OURS)

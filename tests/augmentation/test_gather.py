@@ -5,9 +5,9 @@ from itertools import product
 import numpy as np
 import pytest
 
+from skcnn._engine.workspace import Workspace
 from skcnn.augmentation import HorizontalFlip, Shift, augment_batch
 from skcnn.augmentation.gather import gather
-from skcnn.workspace import Workspace
 
 SHAPES = [(7, 2), (6, 5, 1), (5, 6, 3), (4, 3, 5, 2)]  # lengths and channels
 

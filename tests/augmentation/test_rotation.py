@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from skcnn._engine.workspace import Workspace
 from skcnn.augmentation import Rotation
 from skcnn.augmentation.base import batch_last
 from skcnn.augmentation.rotation import rotate
-from skcnn.workspace import Workspace
 
 
 def turned(X, degrees, fill=0.0, dtype=np.float64):

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 
-from skcnn.inputs import Images
+from skcnn._data.images import Images
+from skcnn._engine.threads import Team
+from skcnn._engine.workspace import Workspace
+from skcnn._training.gradient import GradientStep, RandomStreams, Samples, split
 from skcnn.layers import BatchNorm, Conv, Dense, Flatten, ReLU
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
-from skcnn.parallel import Team
-from skcnn.step import GradientStep, RandomStreams, Samples, split
 from skcnn.testing import check_layer
-from skcnn.workspace import Workspace
 
 SHAPES = [(5,), (2, 3), (3, 2, 4), (2, 3, 2, 2)]
 

@@ -6,10 +6,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.signal import correlate
 
+from skcnn._engine.workspace import Workspace
 from skcnn.layers import Conv, MaxPool
 from skcnn.network import Network
 from skcnn.testing import check_layer
-from skcnn.workspace import Workspace
 
 SHAPES = {1: (2, 7), 2: (6, 2, 5), 3: (4, 3, 2, 5)}
 
@@ -23,7 +23,7 @@ def same_pads(n, kernel, stride):
 
 
 def resolve(padding, lengths, kernel, stride):
-    """Padding as a pair for each axis, independently of skcnn.windows."""
+    """Padding as a pair for each axis, independently of skcnn._engine.convolution.geometry."""
     if padding == "valid":
         return [(0, 0)] * len(lengths)
     if padding == "same":

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 
+from skcnn._engine.workspace import Workspace
 from skcnn.layers import (
     Activation,
     Bias,
@@ -21,7 +22,6 @@ from skcnn.layers import (
 )
 from skcnn.network import Network
 from skcnn.testing import check_layer
-from skcnn.workspace import Workspace
 
 FORMULAS = {
     ReLU: (lambda x: np.where(x > 0, x, 0), lambda x: np.where(x > 0, 1.0, 0.0)),

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skcnn._engine.workspace import Workspace
 from skcnn.layers import AveragePool, MaxPool
 from skcnn.testing import check_layer
-from skcnn.workspace import Workspace
 
 
 def per_axis(value, rank):

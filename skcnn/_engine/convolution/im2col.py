@@ -1,0 +1,301 @@
+"""Lowering by copies of one axis: every window whole, and every multiplication done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from skcnn._engine.convolution.algorithm import Lowering, height_of
+from skcnn._engine.convolution.geometry import Axis
+from skcnn._engine.workspace import Workspace
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+Index = tuple[Any, ...]
+
+# Copying an element to the lowered array and adding it back takes as long as so many multiply-adds.
+COPY_COST = 23
+
+
+class _Tap(NamedTuple):
+    """What one combination of taps reads, as indices into x and into the lowered array."""
+
+    part: Index  # of the lowered array: all that belongs to the tap
+    inside: Index  # of the part: the outputs that read a real element
+    outside: list[Index]  # of the part: the others
+    source: Index  # of x: the elements read
+
+
+@dataclass(frozen=True)
+class DirectLowering(Lowering):
+    """One copy of x for every tap of the last axis, and none for those of the height.
+
+    For images, lowered[h, j, c, ow] = x[h, c, ow * stride + j - before]: what tap j of a filter's
+    row reads. The leading axis of a volume is lowered like the last.
+
+    Parameters
+    ----------
+    axes : tuple of Axis
+        The spatial axes.
+    channels, n_filters : int
+        Channels of input and output.
+    interleave : int, default=1
+        Groups of output columns.
+    together : tuple of int, default=(1, 1)
+        Neighbouring output rows and columns that one window serves, divisors of their numbers: it
+        is larger, with zeros among the weights. Few filters fill a product that way, and larger
+        steps make fewer copies. Columns computed together stand in as many groups, as if
+        interleaved.
+    """
+
+    together: tuple[int, int] = (1, 1)
+
+    @cached_property
+    def height(self) -> Axis:
+        """The axis whose rows are stacked, with windows for the rows computed together."""
+        return height_of(self.axes).widened(self.together[0])
+
+    @cached_property
+    def side(self) -> Axis:
+        """The last axis, with windows for the columns computed together."""
+        return self.axes[-1].widened(self.together[1])
+
+    @cached_property
+    def outer(self) -> tuple[Axis, ...]:
+        """The depth of volumes; empty for images and signals."""
+        return self.axes[:-2]
+
+    @cached_property
+    def outputs(self) -> Shape:
+        """Lengths of the outer axes of the output."""
+        return tuple(axis.output for axis in self.outer)
+
+    @cached_property
+    def lines(self) -> int:
+        """Lines of one lowered row: every outer and side tap of every channel."""
+        return prod(axis.kernel for axis in self.outer) * self.side.kernel * self.channels
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether lowering would copy x as it is."""
+        return all(
+            (axis.kernel, axis.stride, axis.before, axis.after) == (1, 1, 0, 0)
+            for axis in (*self.outer, *self._groups)
+        )
+
+    @cached_property
+    def is_inside(self) -> bool:
+        """Whether no tap reads outside of x."""
+        return all(axis.before <= 0 and axis.after <= 0 for axis in (*self.outer, self.side))
+
+    @cached_property
+    def cost(self) -> int:
+        """Multiply-adds of forward and backward for one image, about, and what copies take."""
+        columns = prod(self.outputs) * self.side.output * self.lines
+        n_outputs = self.height.output * prod(self.together) * self.n_filters
+        products = 3 * self.height.kernel * n_outputs
+        return columns * (products + COPY_COST * self.height.length)
+
+    def shape(self, n: int) -> Shape:
+        """Return the shape for n images, (1, *outer outputs, height, lines, OW * n)."""
+        return (1, *self.outputs, self.height.length, self.lines, self.side.output * n)
+
+    def lower(self, x: Array, workspace: Workspace) -> Array:
+        """Return x lowered, with zeros where taps read outside of it.
+
+        Parameters
+        ----------
+        x : ndarray of shape (*leading, channels, last, n)
+            Signals, images or volumes.
+        workspace : Workspace
+            Holds the result.
+
+        Returns
+        -------
+        lowered : ndarray of shape (1, *outer outputs, height, lines, OW * n)
+        """
+        x = workspace.contiguous("x", x)
+        lowered, outside, copies = workspace.views("x", x, lambda x: self._copies(x, workspace))
+        for rest in outside:
+            rest.fill(0)
+        for target, source in copies:
+            np.copyto(target, source)
+        return lowered
+
+    def lowered_gradient(self, dy: Array, workspace: Workspace) -> Array:
+        """Return a buffer in the shape of what :meth:`lower` returns."""
+        return workspace.buffer("d_lowered", self.shape(dy.shape[-1]), dy.dtype)
+
+    def add_back(self, d_lowered: Array, workspace: Workspace) -> Array:
+        """Add each element to the one of x that :meth:`lower` had read for it.
+
+        Returns
+        -------
+        dx : ndarray of shape (*outer lengths, height, channels, last, n)
+        """
+        if self.is_plain:
+            return d_lowered.reshape(self._split_input(d_lowered.shape[-1] // self.side.output))
+        dx, additions = workspace.views(
+            "d_lowered", d_lowered, lambda d_lowered: self._additions(d_lowered, workspace)
+        )
+        dx.fill(0)
+        for target, source in additions:
+            target += source
+        return dx
+
+    def weights(self, weights: Array, workspace: Workspace) -> Array:
+        """Return (*kernel, C, F) as (1, kh, lines, rows * F * columns) of those together."""
+        taps = _height_first(weights)
+        shape = (1, self.height.kernel, self.lines, prod(self.together) * self.n_filters)
+        if self.together == (1, 1):
+            return taps.reshape(shape)
+        banded = workspace.buffer("weights", shape, weights.dtype)
+        banded.fill(0)
+        np.copyto(workspace.views("weights", banded, self._band), taps)
+        return banded
+
+    def weight_gradient(self, total: Array, gradient: Array, workspace: Workspace) -> None:
+        """Write to `gradient`, (*kernel, C, F), the sum over all that is computed together."""
+        band = workspace.views("total", total, self._band)
+        np.add.reduce(band, axis=(0, 1), out=_height_first(gradient))
+
+    def products(self, x: Array, workspace: Workspace) -> Array:
+        """Return the buffer of the outputs, as (1, *outer, OH, F, OW * n)."""
+        y = workspace.buffer("y", self._split_output(x.shape[-1]), x.dtype)
+        return workspace.views("y", y, self._rows)
+
+    def collect(self, products: Array, workspace: Workspace) -> Array:
+        """View the products as (*outer, OH, F, OW, n)."""
+        return products.reshape(self._split_output(products.shape[-1] // self.side.output))
+
+    def spread(self, dy: Array, workspace: Workspace) -> Array:
+        """View dy as (1, *outer, OH, F, OW * n)."""
+        return workspace.views("dy", workspace.contiguous("dy", dy), self._rows)
+
+    def _rows(self, y: Array) -> Array:
+        filters, columns = prod(self.together) * self.n_filters, self.side.output * y.shape[-1]
+        return y.reshape(1, *self.outputs, self.height.output, filters, columns)
+
+    def _band(self, weights: Array) -> Array:
+        """View the weights of windows as (rows, columns, *taps, C, F): each output's own."""
+        rows, columns = self.together
+        *outer, height, side = (1, *(axis.kernel for axis in self.axes))[-max(len(self.axes), 2) :]
+        window = (self.height.kernel, *outer, self.side.kernel)
+        split = weights.reshape(*window, self.channels, rows, self.n_filters, columns)
+        *taps, channel, row, filter_, column = split.strides
+        next_row = self.height.stride // rows * taps[0] + row
+        next_column = self.side.stride // columns * taps[-1] + column
+        shape = (rows, columns, height, *outer, side, self.channels, self.n_filters)
+        strides = (next_row, next_column, *taps, channel, filter_)
+        return np.ndarray(shape, weights.dtype, split, 0, strides)
+
+    def _copies(
+        self, x: Array, workspace: Workspace
+    ) -> tuple[Array, list[Array], list[tuple[Array, Array]]]:
+        """Return x lowered, what of it is zero, and what to fill with which views of x."""
+        n = x.shape[-1]
+        if self.is_plain:
+            return x.reshape(self.shape(n)), [], []
+        lowered = workspace.buffer("lowered", self.shape(n), x.dtype)
+        split, x = lowered.reshape(self._split(n)), x.reshape(self._split_input(n))
+        if self.is_inside:
+            return lowered, [], [(split, self._windows(x))]
+        parts = [split[tap.part] for tap in self._taps]
+        pairs = list(zip(parts, self._taps, strict=True))
+        outside = [part[rest] for part, tap in pairs for rest in tap.outside]
+        return lowered, outside, [(part[tap.inside], x[tap.source]) for part, tap in pairs]
+
+    def _additions(
+        self, d_lowered: Array, workspace: Workspace
+    ) -> tuple[Array, list[tuple[Array, Array]]]:
+        """Return the gradient for x, and to which of its views what is to be added."""
+        n = d_lowered.shape[-1] // self.side.output
+        dx = workspace.buffer("dx", self._split_input(n), d_lowered.dtype)
+        split = d_lowered.reshape(self._split(n))
+        return dx, [(dx[tap.source], split[tap.part][tap.inside]) for tap in self._taps]
+
+    def _windows(self, x: Array) -> Array:
+        """View x, contiguous, as what is lowered: an element appears once for every tap."""
+        *outer, height, channel, column, image = x.strides
+        *befores, before = (-axis.before for axis in (*self.outer, self.side))  # cropped
+        steps = (axis.stride * step for axis, step in zip(self.outer, outer, strict=True))
+        step = self.side.stride * column
+        columns = (step, self.interleave * step)  # of a group: its number, its columns
+        strides = (*steps, height, *outer, column, channel, *columns, image)
+        first = sum(n * step for n, step in zip(befores, outer, strict=True)) + before * column
+        return np.ndarray(self._split(x.shape[-1]), x.dtype, x, first, strides)
+
+    def _split_input(self, n: int) -> Shape:
+        outer = (axis.length for axis in self.outer)
+        return (*outer, self.height.length, self.channels, self.side.length, n)
+
+    def _split_output(self, n: int) -> Shape:
+        rows, columns = self.together
+        height, side = rows * self.height.output, columns * self.side.output
+        return (*self.outputs, height, self.n_filters, side, n)
+
+    @cached_property
+    def _groups(self) -> list[Axis]:
+        """The last axis as each group of output columns sees it."""
+        side, groups = self.side, self.interleave
+        stride, outputs = side.stride * groups, side.output // groups
+        befores = (side.before - group * side.stride for group in range(groups))
+        return [
+            Axis(
+                side.length,
+                side.kernel,
+                stride,
+                before,
+                (outputs - 1) * stride + side.kernel - side.length - before,
+            )
+            for before in befores
+        ]
+
+    def _split(self, n: int) -> Shape:
+        """Return the lowered shape with every tap, and every group of columns, an axis."""
+        outer = (axis.kernel for axis in self.outer)
+        lines = (*outer, self.side.kernel, self.channels)
+        columns = (self.interleave, self.side.output // self.interleave)
+        return (*self.outputs, self.height.length, *lines, *columns, n)
+
+    @cached_property
+    def _taps(self) -> list[_Tap]:
+        outer_taps = product(*(range(axis.kernel) for axis in self.outer))
+        lengths = (*self.outputs, self.height.length, self.channels)
+        taps = []
+        for js, j, (group, side) in product(
+            outer_taps, range(self.side.kernel), enumerate(self._groups)
+        ):
+            outer = [axis.tap(j) for axis, j in zip(self.outer, js, strict=True)]
+            columns = side.tap(j)
+            between = (slice(None), slice(None))  # height, channels
+            inside = (*(tap.target for tap in outer), *between, columns.target)
+            source = (*(tap.source for tap in outer), *between, columns.source)
+            part = (..., *js, j, slice(None), group, slice(None), slice(None))  # C, OW, n
+            taps.append(_Tap(part, inside, _outside(inside, (*lengths, side.output)), source))
+        return taps
+
+
+def _outside(inside: Index, lengths: Shape) -> list[Index]:
+    """Return indices that together leave out just the box `inside`."""
+    rest = []
+    for position, (part, length) in enumerate(zip(inside, lengths, strict=True)):
+        before = (slice(None),) * position
+        if part.start:
+            rest.append((*before, slice(0, part.start)))
+        if part.stop is not None and part.stop < length:
+            rest.append((*before, slice(part.stop, None)))
+    return rest
+
+
+def _height_first(weights: Array) -> Array:
+    """View (*outer, kh, kw, C, F) as (kh, *outer, kw, C, F), the order of lowered rows."""
+    if weights.ndim == 3:  # signals have no height
+        return weights[None]
+    return np.moveaxis(weights, 1, 0) if weights.ndim == 5 else weights

@@ -1,0 +1,104 @@
+"""The three products of a convolution, each for stacks of rows at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skcnn._engine.blas import block_length
+from skcnn._engine.convolution.algorithm import Lowering
+from skcnn._engine.convolution.geometry import Rows, stacked_rows
+from skcnn._engine.workspace import Workspace
+
+Array = npt.NDArray[Any]
+
+
+def multiply(
+    lowering: Lowering, weights: Array, lowered: Array, products: Array, workspace: Workspace
+) -> None:
+    """products[row] = (F, taps * lines) @ (taps * lines, columns), for each stack of rows."""
+    groups = lowering.forward_rows
+    stacks = workspace.views("stacks", lowered, lambda a: [_windows(a, g) for g in groups])
+    targets = workspace.views("rows", products, lambda a: [_rows(a, g) for g in groups])
+    for group, windows, target in zip(groups, stacks, targets, strict=True):
+        if group.is_empty:
+            target.fill(0)
+            continue
+        matrix = _stacked(weights[:, group.taps], lowered.ndim)
+        np.matmul(matrix.swapaxes(-1, -2), windows, out=target)
+
+
+def multiply_by_lowered(
+    lowering: Lowering, lowered: Array, d_products: Array, total: Array, workspace: Workspace
+) -> None:
+    """total[taps] = sum over rows of (taps * lines, columns) @ (columns, F), block by block."""
+    groups, filters = lowering.forward_rows, total.shape[-1]
+    # whether all windows have all taps
+    uniform = [group.taps for group in groups] == [slice(0, total.shape[1])]
+    if not uniform:
+        total.fill(0)
+    stacks = workspace.views("blocks", lowered, lambda a: [_blocks(a, g, filters) for g in groups])
+    targets = workspace.views("columns", d_products, lambda a: [_columns(a, g) for g in groups])
+    for group, windows, columns in zip(groups, stacks, targets, strict=True):
+        if group.is_empty:
+            continue
+        single = workspace.buffer("dw", (*windows.shape[:-1], filters), total.dtype)
+        np.matmul(windows, columns, out=single)
+        part = total[:, group.taps]
+        single = single.reshape(len(part), -1, *part.shape[1:])
+        summed = part if uniform else workspace.buffer("summed", part.shape, total.dtype)
+        np.add.reduce(single, axis=1, out=summed)
+        if not uniform:
+            part += summed
+
+
+def multiply_by_weights(
+    lowering: Lowering, weights: Array, d_products: Array, d_lowered: Array, workspace: Workspace
+) -> None:
+    """d_lowered[h] = (lines, taps * F) @ the rows of the gradient that h went into."""
+    filters = weights.shape[-1]
+    for phase, groups in lowering.backward_rows:
+        # taps from the last to the first: (points, taps, lines, F) -> (points, lines, taps * F)
+        taps = weights[:, phase :: lowering.height.stride][:, ::-1].swapaxes(1, 2)
+        points, lines, count, _ = taps.shape
+        turned = workspace.buffer("turned", taps.shape, taps.dtype)
+        np.copyto(turned, taps)
+        matrix = _stacked(turned.reshape(points, 1, lines, count * filters), d_lowered.ndim)
+        for group in groups:
+            target = d_lowered[..., group.target, :, :]
+            if group.is_empty:
+                target.fill(0)
+                continue
+            columns = matrix[..., filters * group.taps.start : filters * group.taps.stop]
+            np.matmul(columns, stacked_rows(d_products, group), out=target)
+
+
+def _windows(lowered: Array, group: Rows) -> Array:
+    """View the stacks of rows, (points, *outer, rows, lines, columns), that a group multiplies."""
+    return lowered[:0] if group.is_empty else stacked_rows(lowered, group)
+
+
+def _blocks(lowered: Array, group: Rows, filters: int) -> Array:
+    """View the stacks in blocks of lines, as BLAS is fastest at them."""
+    windows = _windows(lowered, group)
+    *stack, lines, columns = windows.shape
+    block = block_length(lines, filters * columns, filters)
+    return windows.reshape(*stack, lines // block, block, columns)
+
+
+def _rows(products: Array, group: Rows) -> Array:
+    """View the products, (points, *outer, rows, F, columns), that a group makes."""
+    return products[..., group.target, :, :]
+
+
+def _columns(products: Array, group: Rows) -> Array:
+    """View the products of a group transposed, for every block, (..., rows, 1, columns, F)."""
+    return _rows(products, group)[..., None, :, :].swapaxes(-1, -2)
+
+
+def _stacked(weights: Array, ndim: int) -> Array:
+    """Return (points, taps, lines, m) as (points, 1, ..., taps * lines, m) of `ndim` axes."""
+    points, taps, lines, m = weights.shape
+    return weights.reshape(points, *(1,) * (ndim - 3), taps * lines, m)

@@ -1,0 +1,1 @@
+"""What scikit-learn sees of an estimator; imported by `classifier` and `regressor` only."""

@@ -1,0 +1,204 @@
+"""From the estimator's parameters to layers, and from layers to a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+from skcnn._data.images import layer_shape, split_channels
+from skcnn._engine.convolution.geometry import is_integer
+from skcnn.layers import (
+    Activation,
+    AveragePool,
+    BatchNorm,
+    Bias,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    Logistic,
+    MaxPool,
+    ReLU,
+    SpatialDropout,
+    Tanh,
+)
+from skcnn.layers.base import Shape
+from skcnn.network import Network
+
+ACTIVATIONS: dict[str, type[Activation]] = {"relu": ReLU, "tanh": Tanh, "logistic": Logistic}
+POOLINGS: dict[str, type[MaxPool] | type[AveragePool]] = {"max": MaxPool, "average": AveragePool}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The parameters of the estimator that say what the network looks like, by the same names."""
+
+    n_filters: int | tuple[int, ...]
+    filter_size: Any
+    pool_size: Any
+    pooling: str
+    padding: Any
+    stride: Any
+    hidden_layer_sizes: int | tuple[int, ...]
+    activation: str | Activation
+    dropout: float
+    layers: Any
+    block_dropout: float = 0.0
+    batch_norm: bool = False
+
+    def build(self, image_shape: Shape, n_outputs: int) -> tuple[Layer, ...]:
+        """Return the layers for images of this shape, the output layer included.
+
+        Raises
+        ------
+        ValueError
+            If a parameter does not fit the others or the images.
+        """
+        if self.layers is not None:
+            return self._given(image_shape, n_outputs)
+        return (*self._blocks(image_shape), Flatten(), *self._dense(n_outputs))
+
+    def _given(self, image_shape: Shape, n_outputs: int) -> tuple[Layer, ...]:
+        """Complete the layers that the user listed."""
+        for position, layer in enumerate(self.layers):
+            if not isinstance(layer, Layer):
+                raise ValueError(
+                    f"layers[{position}]={layer!r} is not a layer. Give instances of "
+                    f"skcnn.layers.Layer, such as Conv(8, 3)."
+                )
+        lengths, _ = split_channels(image_shape)
+        body = [layer.narrowed(lengths) for layer in self.layers]
+        shape = layer_shape(image_shape)
+        for layer in body:
+            shape = layer.output_shape(shape)
+        flatten = [Flatten()] if len(shape) > 1 else []
+        return (*body, *flatten, Dense(n_outputs, "zeros"))
+
+    def _blocks(self, image_shape: Shape) -> list[Layer]:
+        n_filters = _counts(self.n_filters, "n_filters", "block")
+        per_block = {
+            name: _per_block(getattr(self, name), len(n_filters), name)
+            for name in ("filter_size", "pool_size", "padding", "stride")
+        }
+        lengths, _ = split_channels(image_shape)
+        shape = layer_shape(image_shape)
+        layers: list[Layer] = []
+        for number, filters in enumerate(n_filters):
+            size, pool_size, padding, stride = (values[number] for values in per_block.values())
+            conv = Conv(filters, size, stride, padding, initializer=self._initializer)
+            block = self._block(conv.narrowed(lengths), POOLINGS[self.pooling](pool_size), shape)
+            if self.block_dropout:
+                block.append(SpatialDropout(self.block_dropout))
+            for layer in block:
+                shape = layer.output_shape(shape)
+            layers += block
+        return layers
+
+    def _block(self, conv: Conv, pool: MaxPool | AveragePool, shape: Shape) -> list[Layer]:
+        """Return convolution, normalisation, activation and pooling in the order that is fastest.
+
+        The maximum of increasing functions is the function of the maximum, so bias and
+        activation may come after max pooling, where a quarter of the elements is left. Batch
+        normalisation may not: it falls where gamma is negative. What no pooling window reaches is
+        not computed.
+        """
+        convolved = conv.output_shape(shape)
+        activation = self._activation
+        pools = pool.output_shape(convolved) != convolved
+        if pools:
+            conv = conv.cropped(shape, pool.reach(convolved))
+        pools_early = pools and isinstance(pool, MaxPool) and activation.is_increasing
+        conv = replace(conv, use_bias=not (self.batch_norm or pools_early))
+        norm = [BatchNorm()] if self.batch_norm else []
+        if not pools_early:
+            return [conv, *norm, activation, *([pool] if pools else [])]
+        columns = conv.output_shape(shape)[-1] // pool.output_shape(convolved)[-1]
+        conv, pool = replace(conv, interleave=columns), replace(pool, interleaved=True)
+        bias = [] if self.batch_norm else [Bias()]
+        return [conv, *norm, pool, *bias, activation]
+
+    def _dense(self, n_outputs: int) -> list[Layer]:
+        dropout = [Dropout(self.dropout)] if self.dropout else []
+        layers: list[Layer] = []
+        for n_units in _counts(self.hidden_layer_sizes, "hidden_layer_sizes", "dense layer"):
+            if self.batch_norm:
+                linear = [Dense(n_units, self._initializer, use_bias=False), BatchNorm()]
+            else:
+                linear = [Dense(n_units, self._initializer)]
+            layers += [*dropout, *linear, self._activation]
+        return [*layers, *dropout, Dense(n_outputs, "zeros")]
+
+    @property
+    def _activation(self) -> Activation:
+        if isinstance(self.activation, Activation):
+            return self.activation
+        if isinstance(self.activation, str) and self.activation in ACTIVATIONS:
+            return ACTIVATIONS[self.activation]()
+        raise ValueError(
+            f"activation={self.activation!r} must be one of {sorted(ACTIVATIONS)} or an instance "
+            f"of skcnn.layers.Activation, such as ReLU(). Other layers go into layers=."
+        )
+
+    @property
+    def _initializer(self) -> str:
+        """How weights before the activation start."""
+        return self._activation.initializer
+
+
+def _counts(value: Any, name: str, what: str) -> tuple[int, ...]:
+    """Return one integer for each block or layer, or raise a ValueError."""
+    counts = _plain(value if isinstance(value, tuple | list) else (value,))
+    if not all(is_integer(count) and count >= 1 for count in counts):
+        raise ValueError(
+            f"{name}={value!r} must be an integer of at least 1, or a tuple of them, one for each "
+            f"{what}."
+        )
+    return tuple(counts)
+
+
+def _per_block(value: Any, n_blocks: int, name: str) -> tuple[Any, ...]:
+    """Return one value for each block, of tuples and ints."""
+    if not isinstance(value, tuple | list):
+        return (_plain(value),) * n_blocks
+    if len(value) != n_blocks:
+        raise ValueError(
+            f"{name}={value!r} has {len(value)} entries, but n_filters makes {n_blocks} block(s). "
+            f"Give one value for all blocks or a tuple with one entry for each; what differs by "
+            f"axis is nested, as in {name}=((3, 5),)."
+        )
+    return tuple(_plain(entry) for entry in value)
+
+
+def _plain(value: Any) -> Any:
+    """Return lists as tuples and NumPy's integers as ints, at any depth."""
+    if isinstance(value, tuple | list):
+        return tuple(_plain(entry) for entry in value)
+    return int(value) if is_integer(value) else value
+
+
+def summarize(network: Network) -> str:
+    """Return a table of layers, output shapes and numbers of parameters."""
+    rows = [("input", _channels_last(network.shapes[0]), "")]
+    for layer, before, after in zip(
+        network.layers, network.shapes, network.shapes[1:], strict=False
+    ):
+        count = sum(prod(shape) for shape in layer.parameter_shapes(before).values())
+        rows.append((str(layer), _channels_last(after), f"{count:,}"))
+    head = ("layer", "output shape", "parameters")
+    foot = ("total", "", f"{network.parameters.size:,}")
+    widths = [max(len(row[column]) for row in (head, *rows, foot)) for column in range(3)]
+    lines = [
+        f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {count:>{widths[2]}}"
+        for name, shape, count in (head, *rows, foot)
+    ]
+    rule = "-" * len(lines[0])
+    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+
+def _channels_last(shape: Shape) -> str:
+    if len(shape) > 1:
+        *leading, channels, last = shape
+        shape = (*leading, last, channels)
+    return str(tuple(shape))

@@ -1,0 +1,186 @@
+"""Training: mini-batches, gradient steps, epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from math import isfinite
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from skcnn._data.mini_batches import mini_batches
+from skcnn._engine.numpy_settings import quiet_overflow, short_buffers
+from skcnn._engine.threads import Team
+from skcnn._training.gradient import GradientStep, Samples
+from skcnn._training.state import Progress
+from skcnn.losses import Loss
+from skcnn.network import Network
+from skcnn.optimizers import clip, decay
+
+Array = npt.NDArray[Any]
+
+
+class Epoch(NamedTuple):
+    """What one epoch of training came to.
+
+    `loss` and `accuracy` are weighted means over the epoch's batches, each as it was before its
+    step; a loss that knows no right and wrong has the accuracy None. `learning_rate` is that of
+    the first step, None where there is none; `seconds` is wall time.
+    """
+
+    loss: float
+    accuracy: float | None
+    learning_rate: float | None
+    seconds: float
+
+
+class DivergenceError(ArithmeticError):
+    """The loss or a parameter is NaN, infinite or about to overflow."""
+
+
+@dataclass
+class Patience:
+    """Counts epochs in a row whose loss is not below the best by more than `tol`.
+
+    Parameters
+    ----------
+    tol : float or None
+        None: never loses patience.
+    n_iter_no_change : int
+        How many such epochs to bear.
+    """
+
+    tol: float | None
+    n_iter_no_change: int
+    best: float = np.inf
+    stale: int = 0
+
+    def is_over(self, loss: float) -> bool:
+        """Take note of an epoch's loss and return whether to stop."""
+        if self.tol is None:
+            return False
+        self.stale = 0 if loss < self.best - self.tol else self.stale + 1
+        self.best = min(self.best, loss)
+        return self.stale >= self.n_iter_no_change
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an epoch goes through the samples, and how far its steps reach.
+
+    Parameters
+    ----------
+    batch_size : int
+        Rows of a mini-batch.
+    learning_rate : float
+        Step size, which the schedule multiplies.
+    alpha : float, default=0.0
+        Weight decay.
+    shuffle : bool, default=True
+        Whether each epoch has another order.
+    max_grad_norm : float, default=None
+        Longer gradients are shrunk to this length.
+    n_epochs : int, default=None
+        What a schedule with an end takes for all epochs; None: there is no end.
+    """
+
+    batch_size: int
+    learning_rate: float
+    alpha: float = 0.0
+    shuffle: bool = True
+    max_grad_norm: float | None = None
+    n_epochs: int | None = None
+
+    def share(self, epochs: float) -> float | None:
+        """Return which share of all epochs has passed after so many, whole or not."""
+        return None if self.n_epochs is None else min(epochs / self.n_epochs, 1)
+
+
+def train(
+    network: Network,
+    loss: Loss,
+    samples: Samples,
+    plan: Plan,
+    progress: Progress,
+    team: Team,
+    after_step: Callable[[int], object] | None = None,
+) -> Iterator[Epoch]:
+    """Train in place, without end: each item that is drawn is one epoch over the samples.
+
+    Parameters
+    ----------
+    network : Network
+        Its parameters and state change.
+    loss : Loss
+        What to make small: for a batch, the sum of weight * loss over its rows, divided by
+        their number. Weights have mean 1 over the samples.
+    samples : Samples
+        What to learn from.
+    plan : Plan
+        Batch size, learning rate, decay, shuffling.
+    progress : Progress
+        Optimizer, schedule, their states, and generators; changes. Its `note` is for the caller,
+        who knows the score. Weight decay comes before each step.
+    team : Team
+        Who computes; any number of threads gives the same bits.
+    after_step : callable, default=None
+        Told the number of rows after each mini-batch.
+
+    Yields
+    ------
+    Epoch
+
+    Raises
+    ------
+    DivergenceError
+        When the loss or a parameter becomes NaN or infinite.
+    """
+    step = GradientStep(network, loss, samples, progress.drawing, team)
+    progress.start(network.parameters)
+    n = len(samples)
+    parts = mini_batches(n, plan.batch_size, network.least_rows)
+    for epoch in count():
+        start, total, hits, rates = perf_counter(), 0.0, [], []
+        order = progress.shuffling.permutation(n) if plan.shuffle else np.arange(n)
+        with quiet_overflow(), short_buffers():
+            for part in parts:
+                factor = progress.factor(plan.share(epoch + part.start / n))
+                rates.append(plan.learning_rate * factor)
+                value, batch_hits = step.run(order[part])
+                _check_finite(value)
+                total += value
+                hits.append(batch_hits)
+                _move(network, step.gradient, rates[-1], plan, progress)
+                progress.average_step(network)
+                if after_step is not None:
+                    after_step(part.stop - part.start)
+        _check_parameters(network.parameters)
+        progress.average_epoch(network, plan.share(epoch + 1))
+        right = [weight for weight in hits if weight is not None]
+        accuracy = sum(right) / n if right else None
+        yield Epoch(total / n, accuracy, rates[0], perf_counter() - start)
+
+
+def _move(network: Network, gradient: Array, rate: float, plan: Plan, progress: Progress) -> None:
+    """Clip the gradient, shrink the weights and take one step."""
+    if plan.max_grad_norm is not None:
+        clip(gradient, plan.max_grad_norm)
+    if plan.alpha:
+        decay(network.parameters[network.decayed], rate, plan.alpha)
+    progress.step(network.parameters, gradient, rate)
+
+
+def _check_finite(value: float) -> None:
+    if not isfinite(value):
+        raise DivergenceError("the loss is no longer finite, but NaN or infinite,")
+
+
+def _check_parameters(parameters: Array) -> None:
+    """Refuse weights whose products over a few layers overflow, NaN included."""
+    limit = float(np.finfo(parameters.dtype).max) ** 0.25
+    if not np.abs(parameters).max(initial=0) < limit:
+        raise DivergenceError("a parameter is NaN, infinite or about to overflow")

@@ -1,0 +1,115 @@
+"""A run of epochs: what is recorded, when it ends, and which model it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from skcnn._training.epochs import Epoch, Patience
+from skcnn._training.evaluation import Validation
+from skcnn._training.state import Progress
+from skcnn.network import Network
+
+
+class Snapshot(NamedTuple):
+    """The model as it predicts after an epoch, in arrays of its own."""
+
+    network: Network
+    progress: Progress
+    history: list[dict[str, Any]]
+
+    @property
+    def score(self) -> float:
+        """Validation score of the epoch."""
+        return float(self.history[-1]["validation_score"])
+
+
+class Finished(NamedTuple):
+    """The last epoch that was finished, and the one of the best validation score, if any."""
+
+    last: Snapshot
+    best: Snapshot | None
+
+
+@dataclass
+class Run:
+    """Takes note of epochs as they are drawn.
+
+    Parameters
+    ----------
+    network : Network
+        What is trained.
+    progress : Progress
+        Goes on with it.
+    history : list of dict
+        Records of earlier epochs; not changed.
+    patience : Patience
+        When to stop: asked about the negative validation score with `early_stopping`, about the
+        training loss without.
+    validation : Validation or None
+        What to measure after each epoch.
+    early_stopping : bool
+        See `patience`.
+    keep_state : bool
+        Whether snapshots hold the optimizer's state and, where weights are averaged, the network
+        to go on from.
+    after_epoch : callable
+        Is given each snapshot; returns whether to stop.
+    before_epoch : callable
+        Called before each epoch.
+
+    Attributes
+    ----------
+    finished : Finished or None
+        What there is to keep. It changes at once, so that an interrupt leaves it consistent.
+    """
+
+    network: Network
+    progress: Progress
+    history: list[dict[str, Any]]
+    patience: Patience
+    validation: Validation | None
+    early_stopping: bool
+    keep_state: bool
+    after_epoch: Callable[[Snapshot], bool]
+    before_epoch: Callable[[], object]
+    finished: Finished | None = field(default=None, init=False)
+
+    @property
+    def recorded(self) -> list[dict[str, Any]]:
+        """Records of all epochs so far, earlier calls included."""
+        return self.history if self.finished is None else self.finished.last.history
+
+    def draw(self, epochs: Iterator[Epoch], n_epochs: int) -> None:
+        """Draw so many epochs, or fewer if it is time to stop."""
+        for _ in range(n_epochs):
+            self.before_epoch()
+            if self.note(next(epochs)):
+                return
+
+    def note(self, epoch: Epoch) -> bool:
+        """Take note of one epoch; return whether it is time to stop."""
+        score = self._record(epoch)
+        assert self.finished is not None
+        stop = self.after_epoch(self.finished.last)
+        return self.patience.is_over(-score if self.early_stopping else epoch.loss) or stop
+
+    def _record(self, epoch: Epoch) -> float:
+        """Measure, tell the schedule, take a snapshot; return the score."""
+        record = {name: value for name, value in epoch._asdict().items() if value is not None}
+        score, shown = -epoch.loss, self.progress.shown(self.network)
+        if self.validation is not None:
+            measured = self.validation.measure(shown)
+            record |= {"validation_loss": measured.loss, "validation_score": measured.score}
+            score = measured.score
+        self.progress.note(score)
+        progress = self.progress.copy(with_optimizer_state=self.keep_state)
+        if self.keep_state and progress.averaging is not None:
+            progress.trained = self.network.copy()
+        last = Snapshot(shown, progress, [*self.recorded, record])
+        best = None if self.finished is None else self.finished.best
+        if self.validation is not None and (best is None or score > best.score):
+            best = last
+        self.finished = Finished(last, best)
+        return score

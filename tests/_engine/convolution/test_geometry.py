@@ -1,0 +1,178 @@
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from skcnn._engine.convolution.geometry import (
+    Axis,
+    Rows,
+    check_count,
+    per_axis,
+    sliding_axes,
+    stacked_rows,
+)
+
+quick = settings(max_examples=50, deadline=None, derandomize=True)
+
+
+@st.composite
+def axes(draw):
+    axis = Axis(
+        draw(st.integers(1, 8)),
+        draw(st.integers(1, 5)),
+        draw(st.integers(1, 4)),
+        draw(st.integers(-3, 4)),
+        draw(st.integers(-3, 4)),
+    )
+    assume(axis.length + axis.before + axis.after >= axis.kernel)
+    return axis
+
+
+def reads(axis):
+    """Every (output, tap, element) where a window reads a real element, window by window."""
+    found = set()
+    for output, start in enumerate(
+        range(-axis.before, axis.length + axis.after - axis.kernel + 1, axis.stride)
+    ):
+        for tap in range(axis.kernel):
+            if 0 <= start + tap < axis.length:
+                found.add((output, tap, start + tap))
+    return found
+
+
+@quick
+@given(axes())
+def test_output_counts_the_windows_that_fit(axis):
+    starts = range(-axis.before, axis.length + axis.after - axis.kernel + 1, axis.stride)
+    assert axis.output == len(starts)
+
+
+@quick
+@given(axes())
+def test_taps_read_what_windows_read(axis):
+    found = set()
+    for j in range(axis.kernel):
+        tap = axis.tap(j)
+        outputs, elements = range(axis.output)[tap.target], range(axis.length)[tap.source]
+        found |= {(o, j, e) for o, e in zip(outputs, elements, strict=True)}
+    assert found == reads(axis)
+
+
+@quick
+@given(axes())
+def test_forward_rows_cover_every_output_once_and_read_what_windows_read(axis):
+    found, outputs = set(), []
+    for rows in axis.forward_rows():
+        taps = range(axis.kernel)[rows.taps]
+        for index, output in enumerate(range(axis.output)[rows.target]):
+            outputs.append(output)
+            start = rows.first + index * rows.step
+            found |= {(output, tap, start + i) for i, tap in enumerate(taps)}
+    assert outputs == list(range(axis.output))
+    assert found == reads(axis)
+
+
+@quick
+@given(axes())
+def test_backward_rows_cover_every_element_once_and_find_who_read_it(axis):
+    found, elements = set(), []
+    for phase, groups in axis.backward_rows():
+        last_to_first = range(phase, axis.kernel, axis.stride)[::-1]
+        for rows in groups:
+            taps = last_to_first[rows.taps]
+            for index, element in enumerate(range(axis.length)[rows.target]):
+                elements.append(element)
+                first = rows.first + index * rows.step
+                found |= {(first + i, tap, element) for i, tap in enumerate(taps)}
+    assert sorted(elements) == list(range(axis.length))
+    assert found == reads(axis)
+
+
+@pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
+def test_stacked_rows_are_neighbours_one_behind_the_other(lead):
+    array = np.random.default_rng(0).standard_normal((*lead, 7, 2, 3))
+    rows = Rows(slice(1, 4), first=1, step=2, taps=slice(1, 3))
+    stacked = stacked_rows(array, rows)
+    assert stacked.shape == (*lead, 3, 4, 3)
+    for index in range(3):
+        start = 1 + 2 * index
+        expected = np.concatenate([array[..., start, :, :], array[..., start + 1, :, :]], axis=-2)
+        assert np.array_equal(stacked[..., index, :, :], expected)
+    assert np.shares_memory(stacked, array)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pads"),
+    [
+        (((5,), (3,), (1,), "valid"), [(0, 0)]),
+        (((5,), (3,), (1,), "same"), [(1, 1)]),
+        (((5,), (4,), (1,), "same"), [(1, 2)]),
+        (((6,), (3,), (2,), "same"), [(0, 1)]),
+        (((6,), (1,), (4,), "same"), [(0, 0)]),
+        (((5, 6), (3, 3), (1, 1), 2), [(2, 2), (2, 2)]),
+        (((5, 6), (3, 3), (1, 1), (1, 2)), [(1, 1), (2, 2)]),
+        (((5, 6), (3, 3), (1, 1), ((1, 2), 0)), [(1, 2), (0, 0)]),
+        (((5, 6), (3, 3), (1, 1), ((-1, 0), (0, -3))), [(-1, 0), (0, -3)]),
+    ],
+)
+def test_padding_resolves_to_a_pair_an_axis(arguments, pads):
+    assert [(axis.before, axis.after) for axis in sliding_axes(*arguments)] == pads
+
+
+def test_kernel_larger_than_the_padded_axis_says_so():
+    with pytest.raises(ValueError, match=r"filter_size=\(5, 3\).*padding=\(0, 1\).*\(4, 6\)"):
+        sliding_axes((4, 4), (5, 3), (1, 1), (0, 1))
+
+
+@pytest.mark.parametrize(
+    "padding",
+    ["", "SAME", -1, 1.5, None, True, [1, 1], (1,), (1, 2, 3), ((1, 2, 3), 0), (-1, 0), (1, "a")]
+    + [(1, True), ((1, True), 0)],
+)
+def test_padding_that_is_not_understood_is_named(padding):
+    with pytest.raises(ValueError, match=r"padding=.* must be 'same', 'valid'") as caught:
+        sliding_axes((4, 4), (2, 2), (1, 1), padding)
+    assert f"padding={padding!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(3, (3, 3)), (np.int64(3), (3, 3)), ((3, 5), (3, 5))]
+)
+def test_per_axis_repeats_or_keeps(value, expected):
+    result = per_axis(value, 2, "filter_size")
+    assert result == expected
+    assert all(type(part) is int for part in result)
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, 2.0, "2", None, True, (2,), (2, 0), (2, 2.0), (2, True), [2, 2]]
+)
+def test_per_axis_names_what_is_wrong(value):
+    with pytest.raises(ValueError, match=r"must be an integer .* a tuple of 2") as caught:
+        per_axis(value, 2, "pool_size")
+    assert f"pool_size={value!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
+def test_a_count_is_an_integer(value):
+    assert check_count(value, "n_filters") == 3
+    assert type(check_count(value, "n_filters")) is int
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, "2", None, True, (2,), np.array(2), np.bool_(True)])
+def test_a_count_that_is_none_is_named(value):
+    with pytest.raises(ValueError, match=r"must be an integer of at least 1\.") as caught:
+        check_count(value, "n_filters")
+    assert f"n_filters={value!r}" in str(caught.value)
+
+
+@quick
+@given(axes(), st.integers(1, 4))
+def test_a_widened_window_holds_those_of_the_outputs_it_serves(axis, together):
+    assume(axis.output % together == 0)
+    wide = axis.widened(together)
+    assert wide.output * together == axis.output
+    found = reads(wide)
+    for output, tap, element in reads(axis):
+        block, number = divmod(output, together)
+        assert (block, number * axis.stride + tap, element) in found

@@ -1,0 +1,173 @@
+"""Minimal filtering against plain filtering, and convolution by it against SciPy."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.signal import correlate
+
+from skcnn._engine.convolution.im2col import DirectLowering
+from skcnn._engine.convolution.winograd import POINTS, WinogradLowering, minimal_filtering
+from skcnn._engine.workspace import Workspace
+from skcnn.layers import Conv, MaxPool
+from skcnn.layers import conv as conv_module
+from skcnn.testing import check_layer
+
+PAIRS = [(m, r) for m in range(2, 8) for r in range(2, 8) if m + r - 1 in POINTS]
+
+
+@pytest.mark.parametrize(("outputs", "kernel"), PAIRS)
+def test_minimal_filtering_is_filtering(outputs, kernel):
+    a, g, b = minimal_filtering(outputs, kernel)
+    assert a.shape[1] == len(g) == len(b) == outputs + kernel - 1
+    rng = np.random.default_rng(0)
+    taps, x = rng.standard_normal(kernel), rng.standard_normal(outputs + kernel - 1)
+    expected = np.correlate(x, taps, "valid")
+    np.testing.assert_allclose(a @ ((g @ taps) * (b @ x)), expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("outputs", "kernel"), PAIRS)
+def test_rounding_in_float32_stays_within_ten_times_that_of_the_sum(outputs, kernel):
+    a, g, b = (matrix.astype(np.float32) for matrix in minimal_filtering(outputs, kernel))
+    rng = np.random.default_rng(0)
+    taps = rng.standard_normal((kernel, 64, 8))
+    x = rng.standard_normal((outputs + kernel - 1, 64, 500))
+    exact = sum(np.einsum("cf,icn->ifn", taps[j], x[j : j + outputs]) for j in range(kernel))
+    x, taps = x.astype(np.float32), taps.astype(np.float32)
+    plain = sum(np.einsum("cf,icn->ifn", taps[j], x[j : j + outputs]) for j in range(kernel))
+    points = np.einsum("pcf,pcn->pfn", np.tensordot(g, taps, 1), np.tensordot(b, x, 1))
+    error = np.std(np.tensordot(a, points, 1) - exact)
+    assert error < 10 * np.std(plain - exact)
+
+
+@pytest.fixture
+def by_minimal_filtering(monkeypatch):
+    """Make every convolution that can use minimal filtering do so, with tiles of any size."""
+
+    def choose(layer, input_shape, many):
+        axes, channels = layer._axes(input_shape)
+        numbers = (channels, layer.n_filters, layer.interleave)
+        tile = 1 + input_shape[-1] % 3
+        if len(axes) > 2 or axes[-1].stride > 1 or tile + axes[-1].kernel - 1 not in POINTS:
+            return DirectLowering(axes, *numbers)
+        return WinogradLowering(axes, *numbers, tile)
+
+    monkeypatch.setattr(conv_module, "_lowering", choose)
+
+
+@pytest.mark.usefixtures("by_minimal_filtering")
+@pytest.mark.parametrize(
+    ("layer", "input_shape"),
+    [
+        (Conv(3, 3), (6, 2, 7)),
+        (Conv(2, 5), (5, 3, 6)),
+        (Conv(4, (2, 3), padding="valid"), (5, 1, 9)),
+        (Conv(3, 4, stride=(2, 1)), (7, 2, 8)),
+        (Conv(3, 3, padding=((0, -1), (1, -2))), (6, 2, 8)),
+        (Conv(3, 3, interleave=2), (4, 2, 8)),
+        (Conv(3, 3), (2, 7)),
+        (Conv(2, 5, padding=3, interleave=5), (3, 8)),
+        (Conv(2, 3, use_bias=False), (1, 2, 1)),
+    ],
+)
+def test_gradients_agree_with_finite_differences(layer, input_shape):
+    check_layer(layer, input_shape)
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_convolution_is_the_correlation_of_scipy(data):
+    draw = data.draw
+    height, width = draw(st.integers(1, 9)), draw(st.integers(2, 12))
+    size = draw(st.integers(1, min(5, height))), draw(st.integers(2, min(5, width)))
+    channels, filters, n = draw(st.integers(1, 3)), draw(st.integers(1, 4)), draw(st.integers(1, 9))
+    tile = draw(st.integers(1, 9 - size[1]).filter(lambda tile: tile + size[1] - 1 in POINTS))
+    layer = Conv(filters, size, padding="valid", use_bias=False)
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    x = rng.standard_normal((height, channels, width, n))
+    weights = rng.standard_normal((*size, channels, filters))
+    axes, _ = layer._axes(x.shape[:-1])
+    with pytest.MonkeyPatch.context() as patch:
+        lowering = WinogradLowering(axes, channels, filters, 1, tile)
+        patch.setattr(conv_module, "_lowering", lambda *_: lowering)
+        y, _ = layer.forward({"weights": weights}, x, Workspace(), training=False)
+    for f in range(filters):
+        for image in range(n):
+            expected = sum(
+                correlate(x[:, c, :, image], weights[:, :, c, f], "valid") for c in range(channels)
+            )
+            np.testing.assert_allclose(y[:, f, :, image], expected, rtol=1e-9, atol=1e-10)
+
+
+def test_work_decides():
+    def chosen(layer, shape, many=True):
+        return conv_module._lowering(layer, shape, many)
+
+    assert isinstance(chosen(Conv(32, 5), (14, 16, 14)), WinogradLowering)
+    assert isinstance(chosen(Conv(64, 3), (13, 32, 13)), WinogradLowering)
+    assert isinstance(chosen(Conv(64, 3), (32, 13)), WinogradLowering)  # signals
+    assert isinstance(chosen(Conv(32, 5), (14, 16, 14), many=False), DirectLowering)
+    assert isinstance(chosen(Conv(16, 5), (28, 1, 28)), DirectLowering)  # too few channels
+    assert isinstance(chosen(Conv(32, 5, stride=2), (14, 16, 14)), DirectLowering)
+    assert isinstance(chosen(Conv(32, 1), (14, 16, 14)), DirectLowering)
+    assert isinstance(chosen(Conv(32, 11), (14, 16, 14)), DirectLowering)  # too many points
+    assert isinstance(chosen(Conv(32, 5), (6, 14, 16, 14)), DirectLowering)  # volumes
+
+
+def test_float32_gradients_are_close_to_those_in_float64():
+    layer, shape, n = Conv(32, 5), (14, 16, 14), 32
+    rng = np.random.default_rng(0)
+    x, dy = rng.standard_normal((*shape, n)), rng.standard_normal((14, 32, 14, n))
+    weights = rng.standard_normal((5, 5, 16, 32))
+    results = []
+    for dtype in (np.float32, np.float64):
+        parameters = {"weights": weights.astype(dtype), "bias": np.zeros(32, dtype)}
+        gradients = {name: np.empty_like(values) for name, values in parameters.items()}
+        workspace = Workspace()
+        y, cache = layer.forward(parameters, x.astype(dtype), workspace, training=True)
+        y = y.copy()
+        dx = layer.backward(parameters, gradients, dy.astype(dtype), cache, workspace, need_dx=True)
+        assert {a.dtype for a in (y, dx, gradients["weights"])} == {np.dtype(dtype)}
+        results.append((y, dx, gradients["weights"]))
+    for single, double in zip(*results, strict=True):
+        assert np.abs(single - double).max() < 1e-5 * np.abs(double).max()
+
+
+@pytest.mark.parametrize(("pool_size", "width"), [(2, 12), (3, 12), ((1, 4), 12), (2, 2)])
+def test_pooling_reads_interleaved_columns(pool_size, width):
+    columns = pool_size if isinstance(pool_size, int) else pool_size[1]
+    plain, pool = Conv(5, 3), MaxPool(pool_size)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((6, 2, width, 9))
+    parameters = {
+        name: rng.standard_normal(size)
+        for name, size in plain.parameter_shapes(x.shape[:-1]).items()
+    }
+    results = []
+    for conv, pooling in [
+        (plain, pool),
+        (replace(plain, interleave=columns), replace(pool, interleaved=True)),
+    ]:
+        spaces = Workspace(), Workspace()
+        gradients = {name: np.empty_like(values) for name, values in parameters.items()}
+        y, conv_cache = conv.forward(parameters, x, spaces[0], training=True)
+        z, pool_cache = pooling.forward({}, y, spaces[1], training=True)
+        dz = rng.standard_normal(z.shape) if not results else results[0][-1].copy()
+        kept, z = dz.copy(), z.copy()
+        dy = pooling.backward({}, {}, dz, pool_cache, spaces[1], need_dx=True)
+        dx = conv.backward(parameters, gradients, dy, conv_cache, spaces[0], need_dx=True)
+        results.append((z, dx, *gradients.values(), kept))
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_columns_that_cannot_be_interleaved_are_named():
+    with pytest.raises(ValueError, match="interleave=2 does not divide the 7 columns"):
+        Conv(3, 3, interleave=2).output_shape((7, 1, 7))
+    with pytest.raises(ValueError, match="interleave=0"):
+        Conv(3, 3, interleave=0).output_shape((7, 1, 7))
+    for pool in (MaxPool(2, interleaved=True), MaxPool(3, 1, interleaved=True)):
+        with pytest.raises(ValueError, match="windows that cover all 7 columns"):
+            pool.output_shape((6, 1, 7))

@@ -1,0 +1,101 @@
+import numpy as np
+
+from skcnn._engine.workspace import Workspace
+
+
+def test_the_same_buffer_comes_back_with_what_was_in_it():
+    workspace = Workspace()
+    first = workspace.buffer("y", (3, 4), np.float32)
+    first[:] = 7
+    again = workspace.buffer("y", (3, 4), np.float32)
+    assert again is first
+    assert (again == 7).all()
+
+
+def test_buffers_are_contiguous_and_of_the_asked_shape_and_dtype():
+    workspace = Workspace()
+    for shape in [(4, 5), (2, 5), (4, 6), ()]:
+        for dtype in (np.float32, np.float64, np.bool_):
+            buffer = workspace.buffer("y", shape, dtype)
+            assert (buffer.shape, buffer.dtype) == (shape, dtype)
+            assert buffer.flags.c_contiguous
+            assert buffer.flags.writeable
+
+
+def test_a_shorter_batch_shares_the_memory_of_the_longer():
+    workspace = Workspace()
+    longer = workspace.buffer("y", (3, 10), np.float64)
+    shorter = workspace.buffer("y", (3, 7), np.float64)
+    assert np.shares_memory(longer, shorter)
+    assert workspace.buffer("y", (3, 10), np.float64) is longer
+
+
+def test_names_and_workspaces_do_not_share_memory():
+    workspace, other = Workspace(), Workspace()
+    y = workspace.buffer("y", (3,), np.float64)
+    assert not np.shares_memory(y, workspace.buffer("dx", (3,), np.float64))
+    assert not np.shares_memory(y, other.buffer("y", (3,), np.float64))
+
+
+def test_a_larger_buffer_after_a_smaller_one_is_whole():
+    workspace = Workspace()
+    workspace.buffer("y", (2,), np.float64)[:] = 1
+    larger = workspace.buffer("y", (100,), np.float64)
+    larger[:] = 2
+    assert larger.sum() == 200
+
+
+def test_views_are_made_once_for_each_array():
+    workspace, made = Workspace(), []
+
+    def rows(array):
+        made.append(array)
+        return [array[0], array[1]]
+
+    a, b, wide = np.zeros((2, 3)), np.ones((2, 3)), np.zeros((2, 4))
+    first = workspace.views("x", a, rows)
+    assert workspace.views("x", wide, rows) is not first
+    assert workspace.views("x", a, rows) is first  # another shape leaves it alone
+    assert workspace.views("y", a, rows) is not first
+    assert (workspace.views("x", b, rows)[0] == 1).all()
+    assert workspace.views("x", a, rows) is not first
+    assert len(made) == 5
+
+
+def test_only_what_is_not_contiguous_is_copied():
+    workspace, x = Workspace(), np.arange(6.0).reshape(2, 3)
+    assert workspace.contiguous("x", x) is x
+    copy = workspace.contiguous("x", x.T)
+    assert copy.flags.c_contiguous
+    np.testing.assert_array_equal(copy, x.T)
+    x[0, 1] = 7
+    np.testing.assert_array_equal(workspace.contiguous("x", x.T), x.T)
+
+
+def test_a_plan_is_made_once_a_key():
+    workspace, made = Workspace(), []
+
+    def make():
+        made.append(1)
+        return ["plan", len(made)]
+
+    first = workspace.plan(("a", 1), make)
+    assert workspace.plan(("a", 1), make) is first
+    assert workspace.plan(("a", 2), make) is not first
+    assert len(made) == 2
+
+
+def test_the_generator_is_the_given_one():
+    rng = np.random.default_rng(0)
+    assert Workspace(rng).rng is rng
+    assert Workspace().rng is None
+
+
+def test_an_output_stands_in_a_buffer_or_in_place():
+    x = np.ones((2, 3), np.float32)
+    own = Workspace()
+    y = own.output(x)
+    assert (y.shape, y.dtype) == (x.shape, x.dtype)
+    assert not np.shares_memory(y, x)
+    assert own.output(x) is y
+    assert Workspace(in_place=True).output(x) is x

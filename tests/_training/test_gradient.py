@@ -1,0 +1,137 @@
+"""How much work a training step does, counted rather than timed."""
+
+import tracemalloc
+from dataclasses import dataclass
+from unittest import mock
+
+import numpy as np
+import pytest
+
+from skcnn import ScratchCNNClassifier
+from skcnn._data.images import Images
+from skcnn._engine.threads import Team
+from skcnn._training.gradient import GradientStep, RandomStreams, Samples
+from skcnn.losses import CrossEntropy
+from skcnn.network import Network
+from skcnn.optimizers import SGD, Adam
+
+LENET = {"n_filters": (16, 32), "filter_size": 5, "hidden_layer_sizes": 128}
+KERAS = {"n_filters": (32, 64), "filter_size": 3, "padding": "valid"}
+WIDE = {"n_filters": (64, 64), "filter_size": 5}
+FEW = {"n_filters": 1, "filter_size": 6, "padding": "valid"}
+peaks, ends = [], []
+
+
+@dataclass(frozen=True)
+class AllocationRecorder(Adam):
+    """Notes how far allocated memory rose above what it was after the step before."""
+
+    def step(self, state, parameters, gradient, learning_rate):
+        super().step(state, parameters, gradient, learning_rate)
+        current, peak = tracemalloc.get_traced_memory()
+        peaks.append(peak - ends[-1] if ends else peak)
+        ends.append(current)
+        tracemalloc.reset_peak()
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (300, 784), dtype=np.uint8), np.arange(300) % 10
+
+
+@pytest.mark.parametrize("network", [LENET, KERAS, LENET | {"dropout": 0.3}, WIDE, FEW])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_no_step_after_the_first_epoch_allocates_a_large_array(network, n_jobs, images):
+    check_allocations(network, n_jobs, images)
+
+
+def test_gathering_from_columns_allocates_no_large_array():
+    rng = np.random.default_rng(0)
+    X = np.asfortranarray(rng.standard_normal((300, 64 * 64 * 3), np.float32))
+    small = {"n_filters": 1, "stride": 4, "image_shape": (64, 64, 3)}
+    check_allocations(small, 1, (X, np.arange(300) % 10))
+
+
+def check_allocations(network, n_jobs, images):
+    """Assert that no step but the first of an epoch allocates a megabyte."""
+    model = ScratchCNNClassifier(
+        solver=AllocationRecorder(), batch_size=128, max_iter=3, n_jobs=n_jobs, **network
+    )
+    peaks.clear()
+    ends.clear()
+    tracemalloc.start()
+    try:
+        model.fit(*images)
+    finally:
+        tracemalloc.stop()
+    steps = len(peaks) // 3
+    assert steps == 3  # the last of 44 rows
+    # the first step of an epoch follows a snapshot of the weights
+    later = [peak for number, peak in enumerate(peaks[steps:]) if number % steps]
+    assert max(later) < 1_000_000
+
+
+def products_of_a_step(parameters, image_shape=(28, 28), n=32):
+    """Count matrix products with weights in one step of one shard."""
+    X = np.random.default_rng(0).integers(0, 256, (n, *image_shape), dtype=np.uint8)
+    y = np.arange(n) % 10
+    model = ScratchCNNClassifier(max_iter=1, **parameters).fit(X, y)
+    network = model.network_
+    assert isinstance(network, Network)
+    images = Images(X.reshape(n, -1), image_shape, None, network.dtype)
+    streams = RandomStreams(np.random.SeedSequence(0))
+    with Team(1) as team:
+        step = GradientStep(network, CrossEntropy(), Samples(images, y), streams, team)
+        with mock.patch.object(np, "matmul", wraps=np.matmul) as matmul:
+            step.run(np.arange(n))
+    return matmul.call_count
+
+
+def test_minimal_filtering_takes_two_or_three_products_more_for_each_direction():
+    # forward and weights of the first; of the second as well, and its input, whose edges take
+    # 2 + 1 + 2 products
+    convolutions = 2 + 2 + (2 + 1 + 2)
+    # of the second: images, weights and outputs; gradients of outputs and weights; of images
+    transformations = 3 + 2 + 1
+    output = 3
+    assert products_of_a_step(KERAS) == convolutions + transformations + output
+
+
+def test_same_convolutions_take_a_product_more_for_each_row_at_the_edge():
+    # 5 x 5: two rows at either edge have windows of their own
+    convolutions = 2 * 5 + 2 * 5 + 5
+    transformations = 3 + 2 + 1  # as above
+    dense = 2 * 3
+    assert products_of_a_step(LENET) == convolutions + transformations + dense
+
+
+def test_outputs_computed_together_take_one_product_for_all():
+    assert products_of_a_step(FEW) == 2 + 3  # forward and weights, and the dense layer's
+    # two filters leave rows alone: one at either edge has a window of its own
+    assert products_of_a_step({"n_filters": 2, "filter_size": 3}) == 2 * 3 + 3
+
+
+def test_the_first_layer_computes_no_gradient_for_the_images():
+    one_block = {"n_filters": 4, "filter_size": 3, "padding": "valid"}
+    assert products_of_a_step(one_block) == 2 + 3
+
+
+def test_training_on_mapped_8_bit_images_reads_them_batch_by_batch(tmp_path):
+    n = 60_000
+    mapped = np.memmap(tmp_path / "images", np.uint8, "w+", shape=(n, 784))
+    mapped[:, ::7] = (np.arange(n) % 251)[:, None]
+    mapped.flush()
+    X = np.memmap(tmp_path / "images", np.uint8, "r", shape=(n, 784))
+    y = np.arange(n) % 2
+    model = ScratchCNNClassifier(
+        n_filters=1, stride=4, batch_size=500, max_iter=1, solver=SGD(), random_state=0
+    )
+    tracemalloc.start()
+    try:
+        model.fit(X, y)
+        model.predict(X)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 25_000_000  # a float copy would take 188 MB, one of bytes 47 MB

@@ -1,0 +1,106 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from skcnn._training.epochs import Epoch, Patience
+from skcnn._training.evaluation import Measured
+from skcnn._training.gradient import RandomStreams
+from skcnn._training.recorder import Run
+from skcnn._training.state import Progress
+from skcnn.layers import Dense, Flatten
+from skcnn.network import Network
+from skcnn.optimizers import SGD
+
+
+@dataclass
+class Scores:
+    """Measures what it was told."""
+
+    scores: list
+
+    def measure(self, network):
+        return Measured(9.0, self.scores.pop(0))
+
+
+def run(scores=None, tol=None, early_stopping=False, stop_after=None, n_epochs=5, **more):
+    """A run over epochs of losses 5, 4, 3, ... that set all parameters to the epoch's number."""
+    network = Network((Flatten(), Dense(2)), (1, 3))
+    drawing = RandomStreams(np.random.SeedSequence(0))
+    progress = Progress(SGD(), np.random.default_rng(0), drawing)
+    progress.start(network.parameters)
+    seen = []
+
+    def after_epoch(snapshot):
+        seen.append(snapshot)
+        return len(seen) == stop_after
+
+    def epochs():
+        for number in range(1, n_epochs + 1):
+            network.parameters[:] = number
+            yield Epoch(6.0 - number, None, 0.1, 0.0)
+
+    got = Run(
+        network,
+        progress,
+        more.get("history", []),
+        Patience(tol, 1),
+        None if scores is None else Scores(scores),
+        early_stopping,
+        more.get("keep_state", False),
+        after_epoch,
+        lambda: begun.append(len(seen)),
+    )
+    begun = []
+    got.draw(epochs(), n_epochs)
+    assert begun == list(range(len(seen)))
+    return got, seen
+
+
+def test_without_validation_the_last_epoch_is_left():
+    got, seen = run()
+    last, best = got.finished
+    assert best is None
+    assert len(seen) == len(last.history) == 5
+    assert last.history[0] == {"loss": 5.0, "learning_rate": 0.1, "seconds": 0.0}
+    assert [snapshot.network.parameters[0] for snapshot in seen] == [1, 2, 3, 4, 5]
+
+
+def test_the_best_epoch_is_remembered():
+    last, best = run([1.0, 3.0, 3.0, 2.0, 0.0])[0].finished
+    assert best.network.parameters[0] == 2
+    assert best.score == 3
+    assert len(best.history) == 2
+    assert last.history[4]["validation_loss"] == 9
+    assert [record["validation_score"] for record in last.history] == [1, 3, 3, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_epochs"),
+    [
+        ({"tol": 1.5}, 2),  # the loss falls by 1
+        ({"tol": 1.5, "scores": [0.0, 9.0, 9.0, 9.0, 9.0]}, 2),
+        ({"tol": 0.5, "scores": [0.0] * 5}, 5),
+        ({"tol": 0.5, "scores": [0.0] * 5, "early_stopping": True}, 2),
+        ({"tol": 0.5, "scores": [0.0, 1.0, 1.5, 9.0], "early_stopping": True}, 3),
+        ({"stop_after": 4}, 4),
+    ],
+)
+def test_it_ends_by_score_by_loss_or_when_told(kind, n_epochs):
+    got, seen = run(**kind)
+    assert len(seen) == len(got.finished.last.history) == n_epochs
+
+
+def test_history_goes_on_and_is_not_changed():
+    before = [{"loss": 9.0}]
+    got, _ = run(history=before, n_epochs=2)
+    assert [record["loss"] for record in got.finished.last.history] == [9, 5, 4]
+    assert len(before) == 1
+
+
+@pytest.mark.parametrize("keep_state", [True, False])
+def test_snapshots_hold_the_optimizers_state_if_asked(keep_state):
+    got, seen = run(keep_state=keep_state)
+    states = [snapshot.progress.optimizer_state for snapshot in seen]
+    assert all((state is not None) == keep_state for state in states)
+    assert all(state is not got.progress.optimizer_state for state in states)
