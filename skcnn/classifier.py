@@ -68,9 +68,9 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     batch_norm : bool, default=False
         Whether to normalise each channel after each convolution, and each feature after each
         hidden dense layer, before the activation: in training over the mini-batch (more exactly
-        over its shards), in prediction by running statistics. Mini-batches then need at least
-        two rows; a last row on its own joins the mini-batch before it. Sample weights count in
-        the loss but not in these statistics.
+        over its micro-batches), in prediction by running statistics. Mini-batches then need at
+        least two samples; a last sample on its own joins the mini-batch before it. Sample weights
+        count in the loss but not in these statistics.
     image_shape : tuple of int, default=None
         Shape of one row of X: ``(H, W)``, ``(H, W, C)``, ``(L,)`` for a signal, ``(1, L, C)``
         for a signal of C channels, ``(D, H, W, C)`` for a volume. None: the shape that X came

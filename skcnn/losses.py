@@ -47,7 +47,7 @@ class Loss:
         """The loss for data that nothing is learned from, without what acts in training only."""
         return self
 
-    def hits(self, outputs: Array, targets: Array, weights: Array | None) -> float | None:
+    def correct(self, outputs: Array, targets: Array, weights: Array | None) -> float | None:
         """Return the weight of the rows that are predicted right; None if none can be right.
 
         Parameters
@@ -123,10 +123,10 @@ class CrossEntropy(Loss):
         losses *= weights
         return float(np.add.reduce(losses, dtype=np.float64)), z
 
-    def hits(self, outputs: Array, targets: Array, weights: Array | None) -> float:
+    def correct(self, outputs: Array, targets: Array, weights: Array | None) -> float:
         """Return the weight of the rows whose largest output is that of their class."""
-        hits = outputs.argmax(axis=0) == targets
-        return float(np.count_nonzero(hits) if weights is None else weights @ hits)
+        correct = outputs.argmax(axis=0) == targets
+        return float(np.count_nonzero(correct) if weights is None else weights @ correct)
 
     def predict(self, outputs: Array) -> Array:
         """Softmax: exp(z) / sum of exp(z)."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skcnn._engine.plan import make_plan
 from skcnn._engine.workspace import Workspace
 from skcnn.layers import Layer
 from skcnn.layers.base import Array, Parameters, Shape
@@ -37,9 +38,6 @@ class Network:
         Shape of the input and of every layer's output.
     decayed : slice
         Where `parameters` holds weights.
-    multiply_adds : int
-        For one input, forward: each output of a layer takes one for each weight of its filter or
-        unit.
 
     Raises
     ------
@@ -64,9 +62,22 @@ class Network:
         return self.parameters.dtype
 
     @property
-    def least_rows(self) -> int:
+    def multiply_adds(self) -> int:
+        """For one input, forward: one for each output and each weight of its filter or unit.
+
+        What no pooling window reaches is not computed, and not counted.
+        """
+        return self._plan.multiply_adds
+
+    @property
+    def n_values(self) -> int:
+        """How many numbers one input becomes on its way through what runs, itself included."""
+        return self._plan.n_values
+
+    @property
+    def minimum_batch_size(self) -> int:
         """Rows that a mini-batch must have at least, whatever the layer that asks for them."""
-        return max((layer.least_rows for layer in self.layers), default=1)
+        return max((layer.minimum_batch_size for layer in self.layers), default=1)
 
     def _lay_out(self) -> None:
         """Decide where each parameter stands: weights, then what decay spares."""
@@ -82,13 +93,8 @@ class Network:
             for name, shape in layer.state_shapes(before).items()
         ]
         self._trained, self._n_parameters = _with_offsets(trained)
-        self._first_trained = min((number for number, *_ in trained), default=0)
         self._kept, self._n_state = _with_offsets(state)
-        self.multiply_adds = sum(
-            prod(shape) // shape[-1] * prod(self.shapes[number + 1])
-            for number, _, shape in trained
-            if len(shape) > 1
-        )
+        self._plan = make_plan(self.layers, self.shapes[0])
         self.decayed = slice(0, sum(prod(shape) for _, _, shape in trained if len(shape) > 1))
 
     def views(
@@ -119,8 +125,8 @@ class Network:
     def workspaces(
         self, rng: np.random.Generator | None = None, *, in_place: bool = False
     ) -> list[Workspace]:
-        """Return scratch memory for one thread, a :class:`Workspace` a layer."""
-        return [Workspace(rng, in_place=in_place) for _ in self.layers]
+        """Return scratch memory for one thread, for :meth:`forward` and :meth:`backward`."""
+        return [Workspace(rng, in_place=in_place) for _ in self._plan.steps]
 
     def forward(
         self,
@@ -130,7 +136,9 @@ class Network:
         training: bool,
         views: list[Parameters] | None = None,
     ) -> tuple[Array, list[Any]]:
-        """Return the last layer's output and every layer's cache.
+        """Return the last layer's output, and caches for :meth:`backward`.
+
+        What runs is an execution plan that gives what the layers give one by one, but for rounding.
 
         Parameters
         ----------
@@ -143,11 +151,9 @@ class Network:
         views : list of dict, optional
             From :meth:`views`, to save making them again.
         """
-        caches = []
-        for layer, parameters, workspace in zip(
-            self.layers, views or self.views(), workspaces, strict=True
-        ):
-            x, cache = layer.forward(parameters, x, workspace, training=training)
+        views, caches = views or self.views(), []
+        for (operation, layer), workspace in zip(self._plan.steps, workspaces, strict=True):
+            x, cache = operation.forward(views[layer], x, workspace, training=training)
             caches.append(cache)
         return x, caches
 
@@ -163,16 +169,34 @@ class Network:
         """Fill `gradients`, views into a flat vector, from the gradient for the output."""
         views = views or self.views()
         gradient: Array | None = dy
-        for number in reversed(range(self._first_trained, len(self.layers))):
+        steps, first = self._plan.steps, self._plan.first_trained
+        for number in reversed(range(first, len(steps))):
             assert gradient is not None
-            gradient = self.layers[number].backward(
-                views[number],
-                gradients[number],
+            operation, layer = steps[number]
+            gradient = operation.backward(
+                views[layer],
+                gradients[layer],
                 gradient,
                 caches[number],
                 workspaces[number],
-                need_dx=number > self._first_trained,
+                need_dx=number > first,
             )
+
+    def summary(self) -> str:
+        """Return a table of the layers, their output shapes (channels last) and parameters."""
+        rows = [("input", _channels_last(self.shapes[0]), "")]
+        for layer, (before, after) in zip(self.layers, pairwise(self.shapes), strict=True):
+            count = sum(prod(shape) for shape in layer.parameter_shapes(before).values())
+            rows.append((str(layer), _channels_last(after), f"{count:,}"))
+        head = ("layer", "output shape", "parameters")
+        foot = ("total", "", f"{self.parameters.size:,}")
+        widths = [max(len(row[column]) for row in (head, *rows, foot)) for column in range(3)]
+        lines = [
+            f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {count:>{widths[2]}}"
+            for name, shape, count in (head, *rows, foot)
+        ]
+        rule = "-" * len(lines[0])
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
     def copy(self) -> Network:
         """Return a network with parameters and state of its own; all else never changes."""
@@ -200,3 +224,10 @@ def _with_offsets(
         for entry, (start, stop) in zip(entries, pairwise(ends), strict=True)
     ]
     return placed, ends[-1]
+
+
+def _channels_last(shape: Shape) -> str:
+    if len(shape) > 1:
+        *leading, channels, last = shape
+        shape = (*leading, last, channels)
+    return str(tuple(shape))

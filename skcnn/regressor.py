@@ -13,8 +13,8 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags, check_array
 from sklearn.utils.metaestimators import available_if
 
-from skcnn._data.images import Standardizer
 from skcnn._data.samples import Data
+from skcnn._data.standardizer import Standardizer
 from skcnn._estimator.base import BaseCNN, can_continue
 from skcnn._estimator.sklearn_compat import StrOptions, _fit_context
 from skcnn.layers import Activation
@@ -74,9 +74,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
     batch_norm : bool, default=False
         Whether to normalise each channel after each convolution, and each feature after each
         hidden dense layer, before the activation: in training over the mini-batch (more exactly
-        over its shards), in prediction by running statistics. Mini-batches then need at least
-        two rows; a last row on its own joins the mini-batch before it. Sample weights count in
-        the loss but not in these statistics.
+        over its micro-batches), in prediction by running statistics. Mini-batches then need at
+        least two samples; a last sample on its own joins the mini-batch before it. Sample weights
+        count in the loss but not in these statistics.
     image_shape : tuple of int, default=None
         Shape of one row of X: ``(H, W)``, ``(H, W, C)``, ``(L,)`` for a signal, ``(1, L, C)``
         for a signal of C channels, ``(D, H, W, C)`` for a volume. None: the shape that X came

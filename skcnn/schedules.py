@@ -26,7 +26,7 @@ class Schedule:
         """Return the state before the first step."""
         return {}
 
-    def factor(self, state: State, step: int, share: float | None) -> float:
+    def factor(self, state: State, step: int, fraction: float | None) -> float:
         """Return what the learning rate is multiplied with for one step.
 
         Parameters
@@ -57,7 +57,7 @@ class Schedule:
 class Constant(Schedule):
     """The learning rate as it is."""
 
-    def factor(self, state: State, step: int, share: float | None) -> float:
+    def factor(self, state: State, step: int, fraction: float | None) -> float:
         """Return 1."""
         return 1.0
 
@@ -82,13 +82,13 @@ class Cosine(Schedule):
     def __post_init__(self) -> None:
         _check(self, "warm_up", Real, lambda value: 0 <= value < 1, "at least 0 and less than 1")
 
-    def factor(self, state: State, step: int, share: float | None) -> float:
+    def factor(self, state: State, step: int, fraction: float | None) -> float:
         """Return (1 + cos(pi * share)) / 2, after warming up; 1 in partial_fit."""
-        if share is None:
+        if fraction is None:
             return 1.0
-        if share < self.warm_up:
-            return WARM_UP_START + (1 - WARM_UP_START) * share / self.warm_up
-        return (1 + cos(pi * min((share - self.warm_up) / (1 - self.warm_up), 1))) / 2
+        if fraction < self.warm_up:
+            return WARM_UP_START + (1 - WARM_UP_START) * fraction / self.warm_up
+        return (1 + cos(pi * min((fraction - self.warm_up) / (1 - self.warm_up), 1))) / 2
 
 
 @dataclass(frozen=True)
@@ -121,18 +121,18 @@ class OneCycle(Schedule):
         for name in ("first", "last"):
             _check(self, name, Real, lambda value: 0 <= value <= 1, "between 0 and 1")
 
-    def factor(self, state: State, step: int, share: float | None) -> float:
+    def factor(self, state: State, step: int, fraction: float | None) -> float:
         """Return a point on the way from `first` to 1 or from 1 to `last`; 1 in partial_fit."""
-        if share is None:
+        if fraction is None:
             return 1.0
-        if share < self.rise:
-            return _between(self.first, 1.0, share / self.rise)
-        return _between(1.0, self.last, min((share - self.rise) / (1 - self.rise), 1))
+        if fraction < self.rise:
+            return _between(self.first, 1.0, fraction / self.rise)
+        return _between(1.0, self.last, min((fraction - self.rise) / (1 - self.rise), 1))
 
 
-def _between(start: float, end: float, share: float) -> float:
+def _between(start: float, end: float, fraction: float) -> float:
     """Return a point on half a cosine."""
-    return end + (start - end) * (1 + cos(pi * share)) / 2
+    return end + (start - end) * (1 + cos(pi * fraction)) / 2
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Plateau(Schedule):
         """Start with the whole learning rate."""
         return {"factor": 1.0, "best": -inf, "stale": 0}
 
-    def factor(self, state: State, step: int, share: float | None) -> float:
+    def factor(self, state: State, step: int, fraction: float | None) -> float:
         """Return the factor that scores have led to so far."""
         return float(state["factor"])
 
@@ -195,7 +195,7 @@ class PerStep(Schedule):
 
     function: Callable[[int], float]
 
-    def factor(self, state: State, step: int, share: float | None) -> float:
+    def factor(self, state: State, step: int, fraction: float | None) -> float:
         """Return function(step)."""
         return self.function(step)
 
@@ -222,7 +222,7 @@ def as_schedule(schedule: str | Schedule | Callable[[int], float]) -> Schedule:
     return PerStep(schedule)
 
 
-def checked_factor(schedule: Schedule, state: State, step: int, share: float | None) -> float:
+def checked_factor(schedule: Schedule, state: State, step: int, fraction: float | None) -> float:
     """Return the schedule's factor as a float.
 
     Raises
@@ -230,7 +230,7 @@ def checked_factor(schedule: Schedule, state: State, step: int, share: float | N
     ValueError
         If it is not a finite number of at least 0.
     """
-    factor: Any = schedule.factor(state, step, share)
+    factor: Any = schedule.factor(state, step, fraction)
     if not (isinstance(factor, Real) and isfinite(factor) and float(factor) >= 0):
         raise ValueError(
             f"learning_rate_schedule={schedule!r} gave the factor {factor!r} after {step} steps. "

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skcnn._engine.convolution.geometry import check_count, is_integer
+from skcnn._checks import check_count, is_integer
 from skcnn._engine.workspace import Workspace
 from skcnn.layers import Layer
 from skcnn.layers.base import Array, Shape

@@ -34,7 +34,7 @@ class WeightAveraging:
     def after_step(self, average: Average, network: Network) -> None:
         """Take note of the network after a step."""
 
-    def after_epoch(self, average: Average, network: Network, share: float | None) -> None:
+    def after_epoch(self, average: Average, network: Network, fraction: float | None) -> None:
         """Take note of the network after an epoch.
 
         Parameters
@@ -134,9 +134,9 @@ class StochasticWeightAveraging(WeightAveraging):
                 f"begin={self.begin!r} must be a number of at least 0 and less than 1."
             )
 
-    def after_epoch(self, average: Average, network: Network, share: float | None) -> None:
+    def after_epoch(self, average: Average, network: Network, fraction: float | None) -> None:
         """Add the network if the epoch counts; until then forget what earlier calls have left."""
-        if share is None or share > self.begin:
+        if fraction is None or fraction > self.begin:
             self._add(average, network)
         else:
             self._forget(average)

@@ -61,8 +61,8 @@ def test_swa_is_the_plain_mean_of_the_last_epochs(begin, n_epochs, counted):
     for number in path(network, n_epochs or 6):
         seen.append((network.parameters.copy(), network.state.copy()))
         averaging.after_step(average, network)  # counts for nothing
-        share = None if n_epochs is None else (number + 1) / n_epochs
-        averaging.after_epoch(average, network, share)
+        fraction = None if n_epochs is None else (number + 1) / n_epochs
+        averaging.after_epoch(average, network, fraction)
     assert average["weight"] == counted
     result = averaging.averaged(average, network)
     for vector, vectors in zip(

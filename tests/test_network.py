@@ -1,5 +1,6 @@
 import copy
 import pickle
+import re
 from dataclasses import dataclass
 from unittest import mock
 
@@ -270,3 +271,28 @@ def test_other_increasing_activations_may_follow_max_pooling(kind):
     x, dy = images((9, 1, 8)), images(early.shapes[-1], seed=2)
     for one, other in zip(gradient_of(early, x, dy), gradient_of(late, x, dy), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
+
+
+def test_summary_is_a_table_with_channels_last():
+    layers = (Conv(6), ReLU(), MaxPool(), Flatten(), Dense(5), ReLU(), Dense(3, "zeros"))
+    text = Network(layers, (9, 3, 8)).summary()
+    rows = [tuple(re.split(r"\s{2,}", line.strip())) for line in text.splitlines()]
+    assert rows[0] == ("layer", "output shape", "parameters")
+    body = [row for row in rows if not row[0].startswith("-")][1:]
+    assert body[0] == ("input", "(9, 8, 3)")
+    assert body[1:-1] == [
+        ("Conv(n_filters=6)", "(9, 8, 6)", "168"),
+        ("ReLU()", "(9, 8, 6)", "0"),
+        ("MaxPool()", "(4, 4, 6)", "0"),
+        ("Flatten()", "(96,)", "0"),
+        ("Dense(n_units=5)", "(5,)", "485"),
+        ("ReLU()", "(5,)", "0"),
+        ("Dense(n_units=3, initializer='zeros')", "(3,)", "18"),
+    ]
+    assert body[-1] == ("total", "671")
+    assert len({len(line) for line in text.splitlines()}) == 1
+
+
+def test_summary_counts_with_thousands_separators():
+    text = Network((Flatten(), Dense(100)), (28, 1, 28)).summary()
+    assert "78,500" in text.splitlines()[-1]

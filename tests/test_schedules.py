@@ -20,7 +20,7 @@ SHARES = np.linspace(0, 1, 41)
 
 
 def factors(schedule, shares=SHARES):
-    return [schedule.factor(schedule.start(), 7, share) for share in shares]
+    return [schedule.factor(schedule.start(), 7, fraction) for fraction in shares]
 
 
 def test_constant_is_one():

@@ -14,7 +14,7 @@ from skcnn._engine.numpy_settings import short_buffers
 from skcnn.layers import Conv, Workspace
 from skcnn.network import Network
 
-N = 64  # images, as in a shard
+N = 64  # images, as in a micro-batch
 REPEATS = 20  # calls of a layer in one turn
 
 
@@ -72,7 +72,7 @@ def _network(name: str) -> Network:
 def _compare(
     layer: Conv, input_shape: tuple[int, ...], rounds: int, rng: np.random.Generator
 ) -> Row:
-    layer = replace(layer, interleave=1, use_bias=False)
+    layer = replace(layer, use_bias=False)
     x = rng.standard_normal((*input_shape, N), dtype=np.float32)
     shape = layer.parameter_shapes(input_shape)["weights"]
     parameters = {"weights": rng.standard_normal(shape, dtype=np.float32)}

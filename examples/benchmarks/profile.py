@@ -12,7 +12,7 @@ from examples.benchmarks.networks import classifier
 from examples.benchmarks.report import Row, Table
 from examples.benchmarks.settings import Settings
 from skcnn import ScratchCNNClassifier
-from skcnn._data.images import Images
+from skcnn._data.batches import Images
 from skcnn.losses import CrossEntropy
 from skcnn.optimizers import Adam
 

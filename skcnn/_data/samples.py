@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skcnn._data.batches import Images
+from skcnn.augmentation import Augment
+
 Array = npt.NDArray[Any]
 
 
@@ -86,3 +89,20 @@ class Data:
     def chosen_images(self) -> Array:
         """The rows of X that count."""
         return self.X if self.rows is None else self.X[self.rows]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What is learned from: images, targets and the weight of each row (mean 1, or None).
+
+    Mini-batches of the images go through `augment`; `fill` is what moves in from outside.
+    """
+
+    images: Images
+    targets: Array
+    weights: Array | None = None
+    augment: Augment = None
+    fill: Array | float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.targets)

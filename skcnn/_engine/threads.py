@@ -16,8 +16,8 @@ from typing import Self, TypeVar
 
 from joblib import effective_n_jobs
 
+from skcnn._checks import is_integer
 from skcnn._engine.blas import threads_outside
-from skcnn._engine.convolution.geometry import is_integer
 
 T = TypeVar("T")
 

@@ -11,18 +11,18 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from skcnn._data.holdout import hold_out
 from skcnn._data.mini_batches import mini_batches
-from skcnn._data.samples import Data
+from skcnn._data.samples import Data, Samples
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import Team, thread_count
 from skcnn._estimator.model import SPLITTING, Model
 from skcnn._estimator.progress_bar import EpochBar
 from skcnn._estimator.sklearn_callbacks import CallbackSupportMixin, FitTasks
-from skcnn._training.epochs import DivergenceError, Patience, Plan, train
-from skcnn._training.evaluation import hold_out
-from skcnn._training.gradient import Samples
+from skcnn._training.epochs import Plan, train
 from skcnn._training.lbfgs import Objective, train_lbfgs
-from skcnn._training.recorder import Finished, Run, Snapshot
+from skcnn._training.recorder import Finished, Recorder, Snapshot
+from skcnn._training.stopping import DivergenceError, Patience
 from skcnn.losses import Loss
 
 Array = npt.NDArray[Any]
@@ -112,9 +112,9 @@ class BaseCNN(CallbackSupportMixin, Model):
         """
         samples, loss = self._augmented(self._samples(data, "y"), data), self._loss()
         plan = self._plan(len(data), n_epochs)
-        mini_batches(len(data), plan.batch_size, self.network_.least_rows)  # or raise
+        mini_batches(len(data), plan.batch_size, self.network_.minimum_batch_size)  # or raise
         bar = EpochBar(len(data), shown=self.verbose > 1 and not self._full_batch)
-        run = Run(
+        run = Recorder(
             self.network_,
             self._progress,
             self.history_,
@@ -139,7 +139,7 @@ class BaseCNN(CallbackSupportMixin, Model):
         self.__dict__.update(self._attributes(run.finished))
         return interrupt
 
-    def _draw(self, run: Run, loss: Loss, samples: Samples, plan: Plan, bar: EpochBar) -> None:
+    def _draw(self, run: Recorder, loss: Loss, samples: Samples, plan: Plan, bar: EpochBar) -> None:
         """Run epochs, or the iterations that stand in for them, until it is time to stop."""
         network, progress = self.network_, self._progress
         with Team(thread_count(self.n_jobs)) as team, bar:
@@ -152,18 +152,18 @@ class BaseCNN(CallbackSupportMixin, Model):
                 epochs = train(network, loss, samples, plan, progress, team, bar.advance)
                 run.draw(epochs, plan.n_epochs or 1)
 
-    def _before_epoch(self, run: Run, tasks: FitTasks, bar: EpochBar) -> None:
+    def _before_epoch(self, run: Recorder, tasks: FitTasks, bar: EpochBar) -> None:
         """Announce an epoch."""
         tasks.begin_epoch(lambda: self._attributes(run.finished))
         bar.begin(f"Epoch {len(run.recorded) + 1}")
 
-    def _after_epoch(self, snapshot: Snapshot, run: Run, tasks: FitTasks) -> bool:
+    def _after_epoch(self, snapshot: Snapshot, run: Recorder, tasks: FitTasks) -> bool:
         """Report an epoch; return whether to stop."""
         if self.verbose:
             print(_line(snapshot.history))
         return tasks.end_epoch(lambda: self._attributes(run.finished))
 
-    def _diverged(self, run: Run, error: DivergenceError) -> NoReturn:
+    def _diverged(self, run: Recorder, error: DivergenceError) -> NoReturn:
         remedy = (
             "solver='lbfgs'. Scale the input, use a larger alpha, or another solver."
             if self._full_batch

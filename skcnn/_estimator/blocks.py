@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Any
 
-from skcnn._data.images import layer_shape, split_channels
-from skcnn._engine.convolution.geometry import is_integer
+from skcnn._checks import is_integer
+from skcnn._data.image_shape import layer_shape, split_channels
 from skcnn.layers import (
     Activation,
     AveragePool,
     BatchNorm,
-    Bias,
     Conv,
     Dense,
     Dropout,
@@ -25,7 +23,6 @@ from skcnn.layers import (
     Tanh,
 )
 from skcnn.layers.base import Shape
-from skcnn.network import Network
 
 ACTIVATIONS: dict[str, type[Activation]] = {"relu": ReLU, "tanh": Tanh, "logistic": Logistic}
 POOLINGS: dict[str, type[MaxPool] | type[AveragePool]] = {"max": MaxPool, "average": AveragePool}
@@ -97,27 +94,12 @@ class Architecture:
         return layers
 
     def _block(self, conv: Conv, pool: MaxPool | AveragePool, shape: Shape) -> list[Layer]:
-        """Return convolution, normalisation, activation and pooling in the order that is fastest.
-
-        The maximum of increasing functions is the function of the maximum, so bias and
-        activation may come after max pooling, where a quarter of the elements is left. Batch
-        normalisation may not: it falls where gamma is negative. What no pooling window reaches is
-        not computed.
-        """
+        """Return convolution, normalization, activation and, where it pools anything, pooling."""
         convolved = conv.output_shape(shape)
-        activation = self._activation
-        pools = pool.output_shape(convolved) != convolved
-        if pools:
-            conv = conv.cropped(shape, pool.reach(convolved))
-        pools_early = pools and isinstance(pool, MaxPool) and activation.is_increasing
-        conv = replace(conv, use_bias=not (self.batch_norm or pools_early))
         norm = [BatchNorm()] if self.batch_norm else []
-        if not pools_early:
-            return [conv, *norm, activation, *([pool] if pools else [])]
-        columns = conv.output_shape(shape)[-1] // pool.output_shape(convolved)[-1]
-        conv, pool = replace(conv, interleave=columns), replace(pool, interleaved=True)
-        bias = [] if self.batch_norm else [Bias()]
-        return [conv, *norm, pool, *bias, activation]
+        conv = replace(conv, use_bias=not self.batch_norm)
+        pools = [pool] if pool.output_shape(convolved) != convolved else []
+        return [conv, *norm, self._activation, *pools]
 
     def _dense(self, n_outputs: int) -> list[Layer]:
         dropout = [Dropout(self.dropout)] if self.dropout else []
@@ -176,29 +158,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return tuple(_plain(entry) for entry in value)
     return int(value) if is_integer(value) else value
-
-
-def summarize(network: Network) -> str:
-    """Return a table of layers, output shapes and numbers of parameters."""
-    rows = [("input", _channels_last(network.shapes[0]), "")]
-    for layer, before, after in zip(
-        network.layers, network.shapes, network.shapes[1:], strict=False
-    ):
-        count = sum(prod(shape) for shape in layer.parameter_shapes(before).values())
-        rows.append((str(layer), _channels_last(after), f"{count:,}"))
-    head = ("layer", "output shape", "parameters")
-    foot = ("total", "", f"{network.parameters.size:,}")
-    widths = [max(len(row[column]) for row in (head, *rows, foot)) for column in range(3)]
-    lines = [
-        f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {count:>{widths[2]}}"
-        for name, shape, count in (head, *rows, foot)
-    ]
-    rule = "-" * len(lines[0])
-    return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
-
-
-def _channels_last(shape: Shape) -> str:
-    if len(shape) > 1:
-        *leading, channels, last = shape
-        shape = (*leading, last, channels)
-    return str(tuple(shape))

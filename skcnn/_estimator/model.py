@@ -15,29 +15,25 @@ from sklearn.metrics import check_scoring
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from skcnn._data.images import (
-    Images,
-    Standardizer,
-    check_range,
+from skcnn._data.batches import Images
+from skcnn._data.dtypes import check_range, compute_dtype, declared_dtype, has_finite_sum
+from skcnn._data.image_shape import (
     check_same_shape,
-    compute_dtype,
-    declared_dtype,
     flatten_images,
-    has_finite_sum,
     layer_shape,
     resolve_image_shape,
     split_channels,
 )
-from skcnn._data.samples import Data
+from skcnn._data.samples import Data, Samples
+from skcnn._data.standardizer import Standardizer
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import thread_count
-from skcnn._estimator.blocks import summarize
 from skcnn._estimator.parameters import Parameters
 from skcnn._estimator.sklearn_compat import _check_sample_weight, takes_sample_weight
 from skcnn._training.evaluation import Validation
-from skcnn._training.gradient import RandomStreams, Samples
+from skcnn._training.gradient import RandomStreams
 from skcnn._training.prediction import outputs_of
-from skcnn._training.state import Progress
+from skcnn._training.state import TrainingState
 from skcnn.augmentation import check_augment
 from skcnn.losses import Loss
 from skcnn.network import Network
@@ -56,7 +52,7 @@ class Model(Parameters, BaseEstimator):
     """
 
     _seed: Array
-    _progress: Progress
+    _progress: TrainingState
     _standardizer: Standardizer | None
     _fill: Array | None  # the training mean, where augmentation needs it and it is not 0
 
@@ -218,7 +214,7 @@ class Model(Parameters, BaseEstimator):
         check_range(data.X, dtype, data.rows)
         self.network_ = Network(layers, layer_shape(self.image_shape_), dtype)
         self.network_.initialize(np.random.default_rng(self._seed_sequence(INITIAL)))
-        self._progress = Progress(
+        self._progress = TrainingState(
             self._optimizer(),
             np.random.default_rng(self._seed_sequence(SHUFFLING)),
             RandomStreams(self._seed_sequence(DRAWING)),
@@ -267,7 +263,7 @@ class Model(Parameters, BaseEstimator):
     def summary(self) -> str:
         """Return a table of the layers as built, their output shapes and parameter counts."""
         check_is_fitted(self)
-        return summarize(self.network_)
+        return self.network_.summary()
 
     def _outputs(self, X: Any) -> Array:
         """Return the network's outputs, of shape (n_outputs, n_samples)."""

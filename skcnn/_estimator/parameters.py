@@ -12,7 +12,8 @@ from sklearn.metrics import get_scorer_names
 
 from skcnn._estimator.blocks import ACTIVATIONS, POOLINGS, Architecture
 from skcnn._estimator.sklearn_compat import Interval, StrOptions
-from skcnn._training.epochs import Patience, Plan
+from skcnn._training.epochs import Plan
+from skcnn._training.stopping import Patience
 from skcnn.augmentation import Augment, Augmentation
 from skcnn.layers import Activation, BatchNorm, Dropout
 from skcnn.optimizers import OPTIMIZERS, Optimizer

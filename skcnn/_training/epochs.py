@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from skcnn._data.mini_batches import mini_batches
+from skcnn._data.samples import Samples
 from skcnn._engine.numpy_settings import quiet_overflow, short_buffers
 from skcnn._engine.threads import Team
-from skcnn._training.gradient import GradientStep, Samples
-from skcnn._training.state import Progress
+from skcnn._training.gradient import BatchGradient
+from skcnn._training.state import TrainingState
+from skcnn._training.stopping import DivergenceError
 from skcnn.losses import Loss
 from skcnn.network import Network
 from skcnn.optimizers import clip, decay
@@ -36,36 +38,6 @@ class Epoch(NamedTuple):
     accuracy: float | None
     learning_rate: float | None
     seconds: float
-
-
-class DivergenceError(ArithmeticError):
-    """The loss or a parameter is NaN, infinite or about to overflow."""
-
-
-@dataclass
-class Patience:
-    """Counts epochs in a row whose loss is not below the best by more than `tol`.
-
-    Parameters
-    ----------
-    tol : float or None
-        None: never loses patience.
-    n_iter_no_change : int
-        How many such epochs to bear.
-    """
-
-    tol: float | None
-    n_iter_no_change: int
-    best: float = np.inf
-    stale: int = 0
-
-    def is_over(self, loss: float) -> bool:
-        """Take note of an epoch's loss and return whether to stop."""
-        if self.tol is None:
-            return False
-        self.stale = 0 if loss < self.best - self.tol else self.stale + 1
-        self.best = min(self.best, loss)
-        return self.stale >= self.n_iter_no_change
 
 
 @dataclass(frozen=True)
@@ -95,7 +67,7 @@ class Plan:
     max_grad_norm: float | None = None
     n_epochs: int | None = None
 
-    def share(self, epochs: float) -> float | None:
+    def fraction(self, epochs: float) -> float | None:
         """Return which share of all epochs has passed after so many, whole or not."""
         return None if self.n_epochs is None else min(epochs / self.n_epochs, 1)
 
@@ -105,7 +77,7 @@ def train(
     loss: Loss,
     samples: Samples,
     plan: Plan,
-    progress: Progress,
+    progress: TrainingState,
     team: Team,
     after_step: Callable[[int], object] | None = None,
 ) -> Iterator[Epoch]:
@@ -122,7 +94,7 @@ def train(
         What to learn from.
     plan : Plan
         Batch size, learning rate, decay, shuffling.
-    progress : Progress
+    progress : TrainingState
         Optimizer, schedule, their states, and generators; changes. Its `note` is for the caller,
         who knows the score. Weight decay comes before each step.
     team : Team
@@ -139,33 +111,35 @@ def train(
     DivergenceError
         When the loss or a parameter becomes NaN or infinite.
     """
-    step = GradientStep(network, loss, samples, progress.drawing, team)
+    step = BatchGradient(network, loss, samples, progress.drawing, team)
     progress.start(network.parameters)
     n = len(samples)
-    parts = mini_batches(n, plan.batch_size, network.least_rows)
+    parts = mini_batches(n, plan.batch_size, network.minimum_batch_size)
     for epoch in count():
-        start, total, hits, rates = perf_counter(), 0.0, [], []
+        start, total, correct, rates = perf_counter(), 0.0, [], []
         order = progress.shuffling.permutation(n) if plan.shuffle else np.arange(n)
         with quiet_overflow(), short_buffers():
             for part in parts:
-                factor = progress.factor(plan.share(epoch + part.start / n))
+                factor = progress.factor(plan.fraction(epoch + part.start / n))
                 rates.append(plan.learning_rate * factor)
-                value, batch_hits = step.run(order[part])
+                value, batch_correct = step.run(order[part])
                 _check_finite(value)
                 total += value
-                hits.append(batch_hits)
+                correct.append(batch_correct)
                 _move(network, step.gradient, rates[-1], plan, progress)
                 progress.average_step(network)
                 if after_step is not None:
                     after_step(part.stop - part.start)
         _check_parameters(network.parameters)
-        progress.average_epoch(network, plan.share(epoch + 1))
-        right = [weight for weight in hits if weight is not None]
+        progress.average_epoch(network, plan.fraction(epoch + 1))
+        right = [weight for weight in correct if weight is not None]
         accuracy = sum(right) / n if right else None
         yield Epoch(total / n, accuracy, rates[0], perf_counter() - start)
 
 
-def _move(network: Network, gradient: Array, rate: float, plan: Plan, progress: Progress) -> None:
+def _move(
+    network: Network, gradient: Array, rate: float, plan: Plan, progress: TrainingState
+) -> None:
     """Clip the gradient, shrink the weights and take one step."""
     if plan.max_grad_norm is not None:
         clip(gradient, plan.max_grad_norm)

@@ -11,11 +11,13 @@ import numpy.typing as npt
 from scipy.optimize import OptimizeResult, minimize
 
 from skcnn._data.mini_batches import mini_batches
+from skcnn._data.samples import Samples
 from skcnn._engine.numpy_settings import quiet_overflow, short_buffers
 from skcnn._engine.threads import Team
-from skcnn._training.epochs import DivergenceError, Epoch
-from skcnn._training.gradient import GradientStep, Samples
-from skcnn._training.state import Progress
+from skcnn._training.epochs import Epoch
+from skcnn._training.gradient import BatchGradient
+from skcnn._training.state import TrainingState
+from skcnn._training.stopping import DivergenceError
 from skcnn.losses import Loss
 from skcnn.network import Network
 
@@ -44,7 +46,7 @@ class Objective:
         What to learn from.
     alpha : float
         Strength of the L2 term.
-    progress : Progress
+    progress : TrainingState
         For its generators.
     team : Team
         Who computes; any number of threads gives the same bits.
@@ -56,11 +58,11 @@ class Objective:
         loss: Loss,
         samples: Samples,
         alpha: float,
-        progress: Progress,
+        progress: TrainingState,
         team: Team,
     ) -> None:
         self._network, self._alpha, self._n = network, alpha, len(samples)
-        self._step = GradientStep(network, loss, samples, progress.drawing, team)
+        self._step = BatchGradient(network, loss, samples, progress.drawing, team)
         self._parts = mini_batches(self._n, CHUNK_ROWS)
         self._point: Array | None = None
         self.value = np.inf
@@ -84,17 +86,17 @@ class Objective:
     def _evaluate(self, point: Array) -> Array:
         """Set value and accuracy; return the gradient."""
         self._network.parameters[:] = point
-        total, hits, gradient = 0.0, [], np.zeros(len(point))
+        total, correct, gradient = 0.0, [], np.zeros(len(point))
         for part in self._parts:
             rows = np.arange(part.start, part.stop)
-            value, chunk_hits = self._step.run(rows)
+            value, chunk_correct = self._step.run(rows)
             total += value
-            hits.append(chunk_hits)
+            correct.append(chunk_correct)
             gradient += np.multiply(self._step.gradient, len(rows) / self._n, dtype=np.float64)
         weights = point[self._network.decayed]
         gradient[self._network.decayed] += self._alpha * weights
         self.value = total / self._n + self._alpha / 2 * float(weights @ weights)
-        right = [weight for weight in hits if weight is not None]
+        right = [weight for weight in correct if weight is not None]
         self.accuracy = sum(right) / self._n if right else None
         return gradient
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._data.images import Images
+from skcnn._data.batches import Images
 from skcnn._engine.numpy_settings import short_buffers
 from skcnn._engine.threads import Team
 from skcnn._engine.workspace import Workspace
@@ -32,10 +31,9 @@ def chunk_size(network: Network) -> int:
     """Return how many images to take at a time, which bounds memory and suits the cache."""
     least, most = CHUNK_IMAGES
     multiply_adds = max(network.multiply_adds, 1)
-    values = sum(prod(shape) for shape in network.shapes)
-    size = min(CHUNK_MULTIPLY_ADDS // multiply_adds, CHUNK_VALUES // values)
+    size = min(CHUNK_MULTIPLY_ADDS // multiply_adds, CHUNK_VALUES // network.n_values)
     size = min(max(size, least), most)
-    return max(min(size, MOST_MULTIPLY_ADDS // multiply_adds, MOST_VALUES // values), 1)
+    return max(min(size, MOST_MULTIPLY_ADDS // multiply_adds, MOST_VALUES // network.n_values), 1)
 
 
 def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:

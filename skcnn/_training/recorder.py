@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from skcnn._training.epochs import Epoch, Patience
+from skcnn._training.epochs import Epoch
 from skcnn._training.evaluation import Validation
-from skcnn._training.state import Progress
+from skcnn._training.state import TrainingState
+from skcnn._training.stopping import Patience
 from skcnn.network import Network
 
 
@@ -16,7 +17,7 @@ class Snapshot(NamedTuple):
     """The model as it predicts after an epoch, in arrays of its own."""
 
     network: Network
-    progress: Progress
+    progress: TrainingState
     history: list[dict[str, Any]]
 
     @property
@@ -33,14 +34,14 @@ class Finished(NamedTuple):
 
 
 @dataclass
-class Run:
+class Recorder:
     """Takes note of epochs as they are drawn.
 
     Parameters
     ----------
     network : Network
         What is trained.
-    progress : Progress
+    progress : TrainingState
         Goes on with it.
     history : list of dict
         Records of earlier epochs; not changed.
@@ -66,7 +67,7 @@ class Run:
     """
 
     network: Network
-    progress: Progress
+    progress: TrainingState
     history: list[dict[str, Any]]
     patience: Patience
     validation: Validation | None

@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass
-class Progress:
+class TrainingState:
     """What carries on from one epoch to the next besides the network itself.
 
     Parameters
@@ -58,7 +58,7 @@ class Progress:
     average: Average | None = None
     trained: Network | None = None
 
-    def copy(self, *, with_optimizer_state: bool = True) -> Progress:
+    def copy(self, *, with_optimizer_state: bool = True) -> TrainingState:
         """Return a copy that goes on in the same way, or with optimizer and average afresh."""
         return replace(
             self,
@@ -91,7 +91,7 @@ class Progress:
         if self.schedule_state is None:
             self.schedule_state = self.schedule.start()
 
-    def factor(self, share: float | None) -> float:
+    def factor(self, fraction: float | None) -> float:
         """Return what the learning rate is multiplied with for the next step.
 
         Parameters
@@ -100,7 +100,7 @@ class Progress:
             Which share of all epochs has passed; None: nobody knows how many there will be.
         """
         assert self.schedule_state is not None
-        return checked_factor(self.schedule, self.schedule_state, self.steps, share)
+        return checked_factor(self.schedule, self.schedule_state, self.steps, fraction)
 
     def step(self, parameters: Array, gradient: Array, rate: float) -> None:
         """Take one step of the optimizer."""
@@ -115,11 +115,11 @@ class Progress:
                 self.average = self.averaging.start(network)
             self.averaging.after_step(self.average, network)
 
-    def average_epoch(self, network: Network, share: float | None) -> None:
+    def average_epoch(self, network: Network, fraction: float | None) -> None:
         """Take note of the network after an epoch."""
         if self.averaging is not None:
             assert self.average is not None
-            self.averaging.after_epoch(self.average, network, share)
+            self.averaging.after_epoch(self.average, network, fraction)
 
     def shown(self, network: Network) -> Network:
         """Return a copy of the network as it predicts: with average weights, if there are any."""

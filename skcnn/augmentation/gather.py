@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skcnn._engine.convolution.geometry import is_integer
+from skcnn._checks import is_integer
 from skcnn._engine.workspace import Workspace
 from skcnn.augmentation.base import Array, Augmentation, Shape, check_between, fill_values
 

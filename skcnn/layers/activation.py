@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
+from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters
 
@@ -16,14 +17,22 @@ from skcnn.layers.base import Array, Layer, Parameters
 class Activation(Layer):
     """A function of each element by itself, whose derivative follows from its value.
 
-    A subclass gives `function` and `multiply_by_derivative`. Set `is_increasing` to False if the
-    function ever falls: only an increasing function may trade places with max pooling. Set
+    A subclass gives `function` and `multiply_by_derivative`. Set `is_increasing` to True if the
+    function never falls: only then may it trade places with max pooling, which saves time. Set
     `in_place` to True if `function` may be given the same array as x and as out.
     """
 
-    is_increasing: ClassVar[bool] = True
+    is_increasing: ClassVar[bool] = False
     in_place: ClassVar[bool] = False
     initializer: ClassVar[str] = "glorot_uniform"  # of the layer before, when names are given
+
+    @property
+    def _traits(self) -> Trait:
+        kind = type(self)
+        if (kind.forward, kind.backward) != (Activation.forward, Activation.backward):
+            return Trait.NONE  # anything may happen there
+        moves = Trait.INCREASING if self.is_increasing else Trait.NONE
+        return Trait.ELEMENTWISE | Trait.ORDER_FREE | moves
 
     def function(self, x: Array, out: Array, workspace: Workspace) -> None:
         """Write f(x) to `out`."""
@@ -62,6 +71,7 @@ class Activation(Layer):
 class ReLU(Activation):
     """Rectified linear unit: max(x, 0), with derivative 1 where x > 0, else 0."""
 
+    is_increasing: ClassVar[bool] = True
     in_place: ClassVar[bool] = True
     initializer: ClassVar[str] = "he_normal"
 
@@ -81,6 +91,7 @@ class ReLU(Activation):
 class Tanh(Activation):
     """Hyperbolic tangent, with derivative 1 - y**2."""
 
+    is_increasing: ClassVar[bool] = True
     in_place: ClassVar[bool] = True
 
     def function(self, x: Array, out: Array, workspace: Workspace) -> None:
@@ -99,6 +110,7 @@ class Tanh(Activation):
 class Logistic(Activation):
     """Logistic function 1 / (1 + exp(-x)), with derivative y * (1 - y)."""
 
+    is_increasing: ClassVar[bool] = True
     in_place: ClassVar[bool] = True
 
     def function(self, x: Array, out: Array, workspace: Workspace) -> None:

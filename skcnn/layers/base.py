@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 
 Array = npt.NDArray[Any]
@@ -35,7 +36,7 @@ class Layer:
     mini-batch will have fewer.
     """
 
-    least_rows: ClassVar[int] = 1
+    minimum_batch_size: ClassVar[int] = 1
 
     def __str__(self) -> str:
         """Return the constructor call without arguments of default value or `repr=False`."""
@@ -45,6 +46,11 @@ class Layer:
             if f.repr and getattr(self, f.name) != f.default
         )
         return f"{type(self).__name__}({', '.join(arguments)})"
+
+    @property
+    def _traits(self) -> Trait:
+        """What the execution plan may do with the layer: nothing, unless a layer says more."""
+        return Trait.NONE
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of one output, or raise a ValueError for an input that cannot be."""

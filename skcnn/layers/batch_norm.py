@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape
 from skcnn.layers.bias import channel_count
@@ -34,8 +35,8 @@ class BatchNorm(Layer):
     Parameters are `gamma`, which starts at one, and `beta`, both of shape (channels,). State is
     `mean`, `variance` (unbiased) and `weight`, the sum of the weights that batches have in them.
 
-    Training normalises within a shard of the mini-batch. A shard of a single row in maps of a
-    single pixel, or in features, cannot be normalised; that is a ValueError.
+    Training normalizes within a micro-batch of the mini-batch. A micro-batch of a single sample in
+    feature maps of a single pixel, or in features, cannot be normalized; that is a ValueError.
 
     References
     ----------
@@ -43,9 +44,13 @@ class BatchNorm(Layer):
     Covariate Shift. ICML 2015.
     """
 
-    least_rows: ClassVar[int] = 2
+    minimum_batch_size: ClassVar[int] = 2
     momentum: float = 0.9
     epsilon: float = 1e-5
+
+    @property
+    def _traits(self) -> Trait:
+        return Trait.ORDER_FREE if type(self) is BatchNorm else Trait.NONE
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""

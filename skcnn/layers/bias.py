@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape
 
@@ -36,6 +37,10 @@ def bias_gradient(dy: Array, out: Array, workspace: Workspace) -> None:
 @dataclass(frozen=True)
 class Bias(Layer):
     """Add a constant per channel: y[c] = x[c] + b[c]."""
+
+    @property
+    def _traits(self) -> Trait:
+        return Trait.ELEMENTWISE | Trait.ORDER_FREE | Trait.INCREASING
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Return the shape of the bias, (channels,)."""

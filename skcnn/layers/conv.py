@@ -1,37 +1,24 @@
-"""Convolution of signals, images and volumes by one lowering and one stacked product."""
+"""Convolution of signals, images and volumes by products of matrices."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from skcnn._engine.convolution.algorithm import Lowering
-from skcnn._engine.convolution.geometry import (
-    Axis,
-    Padding,
-    check_count,
-    explicit_padding,
-    per_axis,
-    sliding_axes,
-)
-from skcnn._engine.convolution.im2col import DirectLowering
-from skcnn._engine.convolution.matmuls import multiply, multiply_by_lowered, multiply_by_weights
-from skcnn._engine.convolution.winograd import POINTS, WinogradLowering
+from skcnn._checks import check_count, per_axis
+from skcnn._engine.convolution.algorithm import Algorithm
+from skcnn._engine.convolution.choose import LEAST_BATCH, choose_algorithm
+from skcnn._engine.convolution.geometry import Axis, Padding, explicit_padding, sliding_axes
+from skcnn._engine.convolution.matmuls import multiply, multiply_by_transformed, multiply_by_weights
+from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.initializers import initialize_weights
 from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
-from skcnn.layers.bias import add_bias, bias_gradient
-
-# Smaller batches make matrices too narrow for minimal filtering.
-LEAST_BATCH = 8
-# Neighbouring outputs are computed together until products have so many lines.
-LINES = 4
-# A larger tile is taken if the work falls below this share.
-LEAST_GAIN = 0.93
+from skcnn.layers.bias import Bias, add_bias, bias_gradient
 
 
 @dataclass(frozen=True)
@@ -58,10 +45,6 @@ class Conv(Layer):
         Whether to add a bias.
     initializer : {"he_normal", "glorot_uniform", "zeros"}, default="he_normal"
         How the weights start. Biases start at zero.
-    interleave : int, default=1
-        Columns of the output stand in so many groups, column w in group w % interleave: what a
-        pooling of that size reads lies in long runs of memory. For a following
-        ``MaxPool(..., interleaved=True)``.
 
     Notes
     -----
@@ -75,18 +58,12 @@ class Conv(Layer):
     padding: Padding = "same"
     use_bias: bool = True
     initializer: str = "he_normal"
-    interleave: int = field(default=1, repr=False)  # a matter of layout
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (*leading, n_filters, last) with the number of windows along each axis."""
         n_filters = check_count(self.n_filters, "n_filters")
         axes, _ = self._axes(input_shape)
         *leading, last = (axis.output for axis in axes)
-        if last % check_count(self.interleave, "interleave"):
-            raise ValueError(
-                f"interleave={self.interleave} does not divide the {last} columns of the output. "
-                f"Use padding that crops, or interleave=1."
-            )
         return (*leading, n_filters, last)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
@@ -96,11 +73,13 @@ class Conv(Layer):
         return shapes | ({"bias": (self.n_filters,)} if self.use_bias else {})
 
     def initialize(self, parameters: Parameters, rng: np.random.Generator) -> None:
-        """Draw the weights; fan-in and fan-out count the taps of a filter."""
+        """Draw the weights; fan-in and fan-out count the positions of a filter."""
         weights = parameters["weights"]
         *kernel, channels, filters = weights.shape
-        taps = prod(kernel)
-        initialize_weights(self.initializer, weights, taps * channels, taps * filters, rng)
+        positions = prod(kernel)
+        initialize_weights(
+            self.initializer, weights, positions * channels, positions * filters, rng
+        )
 
     def narrowed(self, input_lengths: Shape) -> Conv:
         """Give the filter extent 1 on input axes of length 1."""
@@ -121,7 +100,16 @@ class Conv(Layer):
             padding=padding,
         )
 
-    def cropped(self, input_shape: Shape, lengths: Shape) -> Conv:
+    @property
+    def _traits(self) -> Trait:
+        return Trait.CONVOLUTION if type(self) is Conv else Trait.NONE
+
+    @property
+    def _groups(self) -> int:
+        """In how many groups the columns of the output are."""
+        return 1
+
+    def _cropped(self, input_shape: Shape, lengths: Shape) -> Conv:
         """Return a layer that computes only the first `lengths` outputs along each axis."""
         axes, _ = self._axes(input_shape)
         if lengths == tuple(axis.output for axis in axes):
@@ -132,21 +120,30 @@ class Conv(Layer):
         )
         return replace(self, padding=padding)
 
+    def _without_bias(self) -> tuple[Conv, list[Layer]]:
+        """Return the convolution alone, and what adds the bias afterwards."""
+        return replace(self, use_bias=False), [Bias()] if self.use_bias else []
+
+    def _interleaved(self, groups: int) -> InterleavedConv:
+        """Return the same convolution with its output's columns in groups."""
+        values = {part.name: getattr(self, part.name) for part in fields(self)}
+        return InterleavedConv(**values, groups=groups)
+
     def forward(
         self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
     ) -> tuple[Array, Any]:
-        """Lower x, then multiply every stack of rows by the weights."""
-        lowering = _lowering(self, x.shape[:-1], x.shape[-1] >= LEAST_BATCH)
-        lowered = lowering.lower(x, workspace)
-        weights = lowering.weights(parameters["weights"], workspace)
-        products = lowering.products(x, workspace)
-        multiply(lowering, weights, lowered, products, workspace)
-        y = lowering.collect(products, workspace)
+        """Transform x, then multiply every stack of rows by the weights."""
+        algorithm = _algorithm(self, x.shape[:-1], x.shape[-1] >= LEAST_BATCH)
+        transformed = algorithm.transform_input(x, workspace)
+        weights = algorithm.weights(parameters["weights"], workspace)
+        products = algorithm.products(x, workspace)
+        multiply(algorithm, weights, transformed, products, workspace)
+        y = algorithm.collect_outputs(products, workspace)
         if y.ndim > x.ndim:  # signals have no height
             y = y[0]
         if self.use_bias:
             add_bias(y, parameters["bias"], out=y)
-        return y, (x.shape, lowering, lowered, weights)
+        return y, (x.shape, algorithm, transformed, weights)
 
     def backward(
         self,
@@ -158,19 +155,19 @@ class Conv(Layer):
         *,
         need_dx: bool,
     ) -> Array | None:
-        """dw = lowered x times dy; dx = dy times w, whose lowered rows are added back to x's."""
-        input_shape, lowering, lowered, weights = cache
+        """dw = transformed x times dy; dx = dy times w, added back to the elements of x."""
+        input_shape, algorithm, transformed, weights = cache
         if self.use_bias:
             bias_gradient(dy, gradients["bias"], workspace)
-        d_products = lowering.spread(dy, workspace)
+        d_products = algorithm.spread_gradient(dy, workspace)
         total = workspace.buffer("total", weights.shape, dy.dtype)
-        multiply_by_lowered(lowering, lowered, d_products, total, workspace)
-        lowering.weight_gradient(total, gradients["weights"], workspace)
+        multiply_by_transformed(algorithm, transformed, d_products, total, workspace)
+        algorithm.weight_gradient(total, gradients["weights"], workspace)
         if not need_dx:
             return None
-        d_lowered = lowering.lowered_gradient(dy, workspace)
-        multiply_by_weights(lowering, weights, d_products, d_lowered, workspace)
-        dx: Array = lowering.add_back(d_lowered, workspace).reshape(input_shape)
+        d_transformed = algorithm.transformed_gradient(dy, workspace)
+        multiply_by_weights(algorithm, weights, d_products, d_transformed, workspace)
+        dx: Array = algorithm.input_gradient(d_transformed, workspace).reshape(input_shape)
         return dx
 
     def _axes(self, input_shape: Shape) -> tuple[tuple[Axis, ...], int]:
@@ -181,30 +178,23 @@ class Conv(Layer):
         return sliding_axes(lengths, size, stride, self.padding), channels
 
 
-@lru_cache(maxsize=1024)
-def _lowering(layer: Conv, input_shape: Shape, many: bool) -> Lowering:
-    """Return the way to lay out inputs of this shape that takes the least work.
+@dataclass(frozen=True)
+class InterleavedConv(Conv):
+    """A step of the execution plan: a convolution that writes columns as pooling reads them.
 
-    Minimal filtering has larger rounding errors, and must save a fifteenth for every step to a
-    larger tile. For single images matrices are too narrow.
+    Column w of the output is in group w % groups, so that what a pooling of that size reads lies in
+    long runs of memory.
     """
+
+    groups: int = 1
+
+    @property
+    def _groups(self) -> int:
+        return self.groups
+
+
+@lru_cache(maxsize=1024)
+def _algorithm(layer: Conv, input_shape: Shape, many: bool) -> Algorithm:
+    """Return how the layer is computed for inputs of this shape."""
     axes, channels = layer._axes(input_shape)
-    numbers = (channels, layer.n_filters, layer.interleave)
-    best: Lowering = _direct(axes, *numbers)
-    if not many or len(axes) > 2 or axes[-1].stride > 1 or axes[-1].kernel < 2:
-        return best
-    for tile in range(2, max(POINTS) - axes[-1].kernel + 2):
-        other = WinogradLowering(axes, *numbers, tile)
-        if other.cost < LEAST_GAIN * best.cost:
-            best = other
-    return best
-
-
-def _direct(axes: tuple[Axis, ...], channels: int, n_filters: int, interleave: int) -> Lowering:
-    """Return a lowering that computes so many outputs together that products have some lines."""
-    columns = interleave if interleave * n_filters <= LINES else 1
-    rows = 1
-    if len(axes) > 1:
-        most = max(LINES // (columns * n_filters), 1)
-        rows = next(rows for rows in range(most, 0, -1) if axes[-2].output % rows == 0)
-    return DirectLowering(axes, channels, n_filters, interleave // columns, (rows, columns))
+    return choose_algorithm(axes, channels, layer.n_filters, layer._groups, many)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from skcnn._engine.convolution.geometry import Axis, per_axis
+from skcnn._checks import per_axis
+from skcnn._engine.convolution.geometry import Axis
+from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
 
@@ -24,26 +26,28 @@ class Pool(Layer):
         Extent of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
         Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
-    interleaved : bool, default=False
-        Whether columns come as ``Conv(..., interleave=pool_size)`` leaves them.
     """
 
     pool_size: int | tuple[int, ...] = 2
     stride: int | tuple[int, ...] | None = None
-    interleaved: bool = field(default=False, repr=False)  # a matter of layout
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the number of whole windows along each axis; channels stay."""
-        *leading, last = (axis for _, axis in self._axes(input_shape))
-        apart = last.output == 1 or last.stride == last.kernel
-        if self.interleaved and not (apart and last.output * last.kernel == last.length):
-            raise ValueError(
-                f"{self} needs windows that cover all {last.length} columns without overlap. "
-                f"Choose a pool_size that divides them, or interleaved=False."
-            )
-        return (*(axis.output for axis in leading), input_shape[-2], last.output)
+        *leading, last = (axis.output for _, axis in self._axes(input_shape))
+        return (*leading, input_shape[-2], last)
 
-    def reach(self, input_shape: Shape) -> Shape:
+    @property
+    def _reads_groups(self) -> bool:
+        """Whether columns come in groups, as the execution plan's convolutions write them."""
+        return False
+
+    def _columns(self, input_shape: Shape) -> int:
+        """Return the columns of a window if windows cover all of them without overlap, else 1."""
+        _, last = self._axes(input_shape)[-1]
+        apart = last.output == 1 or last.stride == last.kernel
+        return last.kernel if apart and last.output * last.kernel == last.length else 1
+
+    def _reach(self, input_shape: Shape) -> Shape:
         """Return how many elements along each spatial axis lie in any window."""
         return tuple(
             (axis.output - 1) * axis.stride + axis.kernel for _, axis in self._axes(input_shape)
@@ -92,7 +96,7 @@ class Step(NamedTuple):
 def _steps(layer: Pool, input_shape: Shape) -> tuple[Step, ...]:
     """Return the poolings by one axis each that make up the pooling."""
     steps, shape = [], input_shape
-    interleaved = len(input_shape) - 1 if layer.interleaved else None
+    interleaved = len(input_shape) - 1 if layer._reads_groups else None
     for position, axis in layer._axes(input_shape):
         pooled = (*shape[:position], axis.output, *shape[position + 1 :])
         if axis.kernel > 1 or axis.stride > 1:
@@ -100,7 +104,7 @@ def _steps(layer: Pool, input_shape: Shape) -> tuple[Step, ...]:
             sources = (
                 slice(j * axis.output, (j + 1) * axis.output)
                 if position == interleaved
-                else axis.tap(j).source
+                else axis.kernel_position(j).source
                 for j in range(axis.kernel)
             )
             elements = tuple((*before, source) for source in sources)
@@ -122,9 +126,14 @@ class MaxPool(Pool):
         Extent of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
         Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
-    interleaved : bool, default=False
-        Whether columns come as ``Conv(..., interleave=pool_size)`` leaves them.
     """
+
+    @property
+    def _traits(self) -> Trait:
+        return Trait.POOLING | Trait.MAXIMUM if type(self) is MaxPool else Trait.NONE
+
+    def _interleaved(self) -> MaxPool:
+        return InterleavedMaxPool(self.pool_size, self.stride)
 
     def forward(
         self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
@@ -170,6 +179,15 @@ class MaxPool(Pool):
         return dy
 
 
+@dataclass(frozen=True)
+class InterleavedMaxPool(MaxPool):
+    """A step of the execution plan: max pooling of columns in groups, as they were written."""
+
+    @property
+    def _reads_groups(self) -> bool:
+        return True
+
+
 def _give_to_winners(step: Step, dy: Array, won: Array, dx: Array) -> None:
     """Write dy to the winners of windows that do not overlap; uses dy up."""
     rest = dy
@@ -202,9 +220,11 @@ class AveragePool(Pool):
         Extent of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
         Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
-    interleaved : bool, default=False
-        Whether columns come as ``Conv(..., interleave=pool_size)`` leaves them.
     """
+
+    @property
+    def _traits(self) -> Trait:
+        return Trait.POOLING if type(self) is AveragePool else Trait.NONE
 
     def forward(
         self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool

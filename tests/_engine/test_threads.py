@@ -102,16 +102,16 @@ def test_the_architectures_are_really_split_over_threads(images):
 
 
 @pytest.mark.parametrize(("least", "names"), [(0, 2), (10**15, 1)])
-def test_short_shards_are_left_to_the_calling_thread(least, names, images, monkeypatch):
+def test_short_micro_batches_are_left_to_the_calling_thread(least, names, images, monkeypatch):
     monkeypatch.setattr(gradient, "SHARED_MULTIPLY_ADDS", least)
     threads = set()
-    run = gradient.GradientStep._run_shard
+    run = gradient.BatchGradient._run_micro_batch
 
-    def noting(self, shard, rows, n, thread, stream):
+    def noting(self, micro_batch, rows, n, thread, stream):
         threads.add(thread)
-        return run(self, shard, rows, n, thread, stream)
+        return run(self, micro_batch, rows, n, thread, stream)
 
-    monkeypatch.setattr(gradient.GradientStep, "_run_shard", noting)
+    monkeypatch.setattr(gradient.BatchGradient, "_run_micro_batch", noting)
     make("two blocks", 2, max_iter=4).fit(*images)
     assert len(threads) == names
 

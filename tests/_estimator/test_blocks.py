@@ -1,16 +1,13 @@
-import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from skcnn._data.images import layer_shape
-from skcnn._estimator.blocks import Architecture, summarize
+from skcnn._estimator.blocks import Architecture
 from skcnn.layers import (
     Activation,
     AveragePool,
     BatchNorm,
-    Bias,
     Conv,
     Dense,
     Dropout,
@@ -21,7 +18,6 @@ from skcnn.layers import (
     SpatialDropout,
     Tanh,
 )
-from skcnn.network import Network
 
 PLAIN = Architecture(
     n_filters=4,
@@ -39,7 +35,7 @@ OUTPUT = Dense(3, "zeros")
 
 
 class Bump(Activation):
-    is_increasing = False
+    """An activation of a user's own."""
 
 
 def build(image_shape=(8, 8), **parameters):
@@ -50,30 +46,10 @@ def of_kind(layers, *kinds):
     return [layer for layer in layers if isinstance(layer, kinds)]
 
 
-def test_a_block_pools_before_bias_and_activation():
-    assert build() == (
-        Conv(4, 3, use_bias=False, interleave=2), MaxPool(2, interleaved=True),
-        Bias(), ReLU(), Flatten(), OUTPUT,
-    )  # fmt: skip
-
-
-def test_columns_are_interleaved_as_pooling_reads_them():
-    few, pool, *_ = build(n_filters=1)
-    assert (few.interleave, pool.interleaved) == (2, True)
-    wide, pool, *_ = build((9, 11), pool_size=3)
-    assert (wide.interleave, pool.interleaved) == (3, True)
-    assert str(wide).endswith("use_bias=False)")  # a matter of layout, not shown
-    assert str(pool) == "MaxPool(pool_size=3)"
-
-
-def test_average_pooling_comes_after_the_activation():
-    assert build(pooling="average") == (Conv(4, 3), ReLU(), AveragePool(2), Flatten(), OUTPUT)
-
-
-def test_max_pooling_stays_behind_an_activation_that_falls():
-    conv, *rest = build(activation=Bump())[:3]
-    assert conv.use_bias
-    assert rest == [Bump(), MaxPool(2)]
+def test_a_block_is_convolution_activation_pooling():
+    assert build() == (Conv(4, 3), ReLU(), MaxPool(2), Flatten(), OUTPUT)
+    assert build(activation=Bump())[1:3] == (Bump(), MaxPool(2))
+    assert build(pooling="average")[:3] == (Conv(4, 3), ReLU(), AveragePool(2))
 
 
 def test_a_pooling_of_nothing_is_left_out():
@@ -81,40 +57,9 @@ def test_a_pooling_of_nothing_is_left_out():
     assert build((1, 1))[:2] == (Conv(4, (1, 1), (1, 1)), ReLU())
 
 
-def test_what_no_pooling_window_reaches_is_not_computed():
-    conv, *_ = build((9, 8))
-    assert conv.output_shape((9, 1, 8)) == (8, 4, 8)
-    conv, *_ = build((9, 8), pool_size=3)
-    assert conv.output_shape((9, 1, 8)) == (9, 4, 6)
-
-
-@pytest.mark.parametrize("pooling", ["max", "average"])
-@pytest.mark.parametrize("padding", ["same", "valid", 2])
-@pytest.mark.parametrize("image_shape", [(11,), (9, 10), (7, 9, 2), (1, 11, 2), (5, 6, 7, 2)])
-def test_what_is_built_computes_the_plain_block(image_shape, padding, pooling):
-    built = Network(
-        build(image_shape, padding=padding, pooling=pooling), layer_shape(image_shape), np.float64
-    )
-    pool = {"max": MaxPool, "average": AveragePool}[pooling]
-    lengths = image_shape[:-1] if len(image_shape) > 2 else image_shape
-    conv = Conv(4, 3, padding=padding).narrowed(lengths)
-    plain = Network(
-        (conv, ReLU(), pool(2), Flatten(), OUTPUT), layer_shape(image_shape), np.float64
-    )
-    assert built.parameters.size == plain.parameters.size
-    rng = np.random.default_rng(0)
-    plain.parameters[:] = built.parameters[:] = rng.standard_normal(plain.parameters.size)
-    x = rng.standard_normal((*layer_shape(image_shape), 3))
-    y, expected = (
-        network.forward(x, network.workspaces(), training=True)[0] for network in (built, plain)
-    )
-    np.testing.assert_allclose(y, expected, rtol=1e-10, atol=1e-12)
-
-
 def test_batch_normalisation_takes_the_place_of_the_bias():
     assert build(batch_norm=True, hidden_layer_sizes=(7,)) == (
-        Conv(4, 3, use_bias=False, interleave=2), BatchNorm(),
-        MaxPool(2, interleaved=True), ReLU(), Flatten(),
+        Conv(4, 3, use_bias=False), BatchNorm(), ReLU(), MaxPool(2), Flatten(),
         Dense(7, use_bias=False), BatchNorm(), ReLU(), OUTPUT,
     )  # fmt: skip
     assert build(batch_norm=True, pool_size=1)[:3] == (
@@ -122,38 +67,12 @@ def test_batch_normalisation_takes_the_place_of_the_bias():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("parameters", [{"pooling": "average"}, {"activation": Bump()}], ids=str)
-def test_with_batch_normalisation_what_may_not_trade_places_does_not(parameters):
-    plain, normalised = build(**parameters), build(batch_norm=True, **parameters)
-    assert normalised == (replace(plain[0], use_bias=False), BatchNorm(), *plain[1:])
-
-
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("image_shape", [(12,), (8, 10), (8, 6, 2), (4, 6, 8, 2)])
-def test_a_normalised_block_computes_the_textbook_block_for_gammas_of_both_signs(
-    image_shape, training
-):
-    shape = layer_shape(image_shape)
-    built = Network(build(image_shape, batch_norm=True), shape, np.float64)
-    textbook = (Conv(4, 3, use_bias=False), BatchNorm(), ReLU(), MaxPool(2), Flatten(), OUTPUT)
-    plain = Network(textbook, shape, np.float64)
-    rng = np.random.default_rng(0)
-    plain.parameters[:] = built.parameters[:] = rng.standard_normal(plain.parameters.size)
-    assert len(set(np.sign(built.views()[1]["gamma"]))) == 2
-    plain.state[:] = built.state[:] = rng.uniform(0.5, 2, plain.state.size)
-    x = rng.standard_normal((*shape, 3))
-    y, expected = (
-        network.forward(x, network.workspaces(), training=training)[0] for network in (built, plain)
-    )
-    np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-13)
-
-
 def test_block_dropout_acts_on_maps_after_each_block():
     layers = build((16, 16), n_filters=(4, 6), block_dropout=0.25, dropout=0.5)
-    block = [MaxPool(2, interleaved=True), Bias(), ReLU(), SpatialDropout(0.25)]
+    block = [ReLU(), MaxPool(2), SpatialDropout(0.25)]
     assert layers == (
-        Conv(4, 3, use_bias=False, interleave=2), *block,
-        Conv(6, 3, use_bias=False, interleave=2), *block,
+        Conv(4, 3), *block,
+        Conv(6, 3), *block,
         Flatten(), Dropout(0.5), OUTPUT,
     )  # fmt: skip
 
@@ -166,7 +85,7 @@ def test_given_layers_get_no_block_dropout_and_no_batch_normalisation():
 
 def test_one_value_counts_for_every_block():
     convs = of_kind(build((16, 16), n_filters=(4, 6, 8)), Conv)
-    assert convs == [Conv(f, 3, use_bias=False, interleave=2) for f in (4, 6, 8)]
+    assert convs == [Conv(f, 3) for f in (4, 6, 8)]
 
 
 def test_a_tuple_has_an_entry_a_block():
@@ -230,7 +149,7 @@ def test_filters_are_narrowed_where_the_input_has_length_one():
 @pytest.mark.parametrize("sizes", [(7, 5), [7, 5]])
 def test_dropout_acts_before_every_dense_layer(sizes):
     layers = build(hidden_layer_sizes=sizes, dropout=0.25)
-    assert layers[4:] == (
+    assert layers[3:] == (
         Flatten(), Dropout(0.25), Dense(7), ReLU(), Dropout(0.25), Dense(5), ReLU(),
         Dropout(0.25), OUTPUT,
     )  # fmt: skip
@@ -307,29 +226,3 @@ def test_errors_name_the_parameter_its_value_and_the_fix(parameters, words):
     with pytest.raises(ValueError, match=r".") as caught:
         build(**parameters)
     assert all(word in str(caught.value) for word in words), str(caught.value)
-
-
-def test_summary_is_a_table_with_channels_last():
-    layers = build((9, 8, 3), hidden_layer_sizes=(5,), n_filters=6)
-    text = summarize(Network(layers, layer_shape((9, 8, 3))))
-    rows = [tuple(re.split(r"\s{2,}", line.strip())) for line in text.splitlines()]
-    assert rows[0] == ("layer", "output shape", "parameters")
-    body = [row for row in rows if not row[0].startswith("-")][1:]
-    assert body[0] == ("input", "(9, 8, 3)")
-    assert body[1][1:] == ("(8, 8, 6)", "162")
-    assert body[2:-1] == [
-        ("MaxPool()", "(4, 4, 6)", "0"),
-        ("Bias()", "(4, 4, 6)", "6"),
-        ("ReLU()", "(4, 4, 6)", "0"),
-        ("Flatten()", "(96,)", "0"),
-        ("Dense(n_units=5)", "(5,)", "485"),
-        ("ReLU()", "(5,)", "0"),
-        ("Dense(n_units=3, initializer='zeros')", "(3,)", "18"),
-    ]
-    assert body[-1] == ("total", "671")
-    assert len({len(line) for line in text.splitlines()}) == 1
-
-
-def test_summary_counts_with_thousands_separators():
-    text = summarize(Network((Flatten(), Dense(100)), (28, 1, 28)))
-    assert "78,500" in text.splitlines()[-1]

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from skcnn._data.images import Images
+from skcnn._data.batches import Images
+from skcnn._data.samples import Samples
 from skcnn._engine.threads import Team
 from skcnn._training import epochs as training
-from skcnn._training.epochs import DivergenceError, Patience, Plan
-from skcnn._training.gradient import RandomStreams, Samples
-from skcnn._training.state import Progress
+from skcnn._training.epochs import Plan
+from skcnn._training.gradient import RandomStreams
+from skcnn._training.state import TrainingState
+from skcnn._training.stopping import DivergenceError, Patience
 from skcnn.layers import Conv, Dense, Dropout, Flatten, MaxPool, ReLU
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
@@ -41,7 +43,7 @@ def network_of(layers, shape, dtype=np.float64):
 
 def progress(optimizer, seed=2):
     drawing = RandomStreams(np.random.SeedSequence(seed + 1))
-    return Progress(optimizer, np.random.default_rng(seed), drawing)
+    return TrainingState(optimizer, np.random.default_rng(seed), drawing)
 
 
 def train(*arguments):
@@ -51,18 +53,18 @@ def train(*arguments):
 def textbook_epochs(X, y, weights, w, b, orders, size, rate, alpha):
     """Softmax regression by stochastic gradient descent, batch by batch, from the formulas."""
     for order in orders:
-        loss = hits = 0.0
+        loss = correct = 0.0
         for first in range(0, len(X), size):
             rows = order[first : first + size]
-            x, onehot, share = X[rows], np.eye(CLASSES)[y[rows]], weights[rows]
+            x, onehot, fraction = X[rows], np.eye(CLASSES)[y[rows]], weights[rows]
             z = x @ w + b
             losses = -log_softmax(z, axis=1)[np.arange(len(rows)), y[rows]]
-            loss += (share * losses).sum()
-            hits += share[z.argmax(axis=1) == y[rows]].sum()
-            dz = (softmax(z, axis=1) - onehot) * share[:, None] / len(rows)
+            loss += (fraction * losses).sum()
+            correct += fraction[z.argmax(axis=1) == y[rows]].sum()
+            dz = (softmax(z, axis=1) - onehot) * fraction[:, None] / len(rows)
             w = w * (1 - rate * alpha) - rate * x.T @ dz
             b = b - rate * dz.sum(axis=0)
-        yield loss / len(X), hits / len(X), w, b
+        yield loss / len(X), correct / len(X), w, b
 
 
 @pytest.mark.parametrize("size", [1, 4, 11, 50])
@@ -138,8 +140,8 @@ def test_weights_of_zero_are_left_out():
     weights[4:] = 0
     runs = []
     for rows in (slice(None), slice(4)):
-        share = weights[rows] * len(weights[rows]) / weights[rows].sum()
-        samples = Samples(Images(X[rows], (FEATURES,), None, X.dtype), y[rows], share)
+        fraction = weights[rows] * len(weights[rows]) / weights[rows].sum()
+        samples = Samples(Images(X[rows], (FEATURES,), None, X.dtype), y[rows], fraction)
         network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
         epochs = train(network, CrossEntropy(), samples, Plan(N, 0.2), progress(SGD(0)))
         runs.append((next(epochs).loss, network.parameters))
@@ -174,8 +176,8 @@ def test_long_gradients_are_shortened():
 def test_steps_are_counted_and_the_schedule_is_told_the_share():
     @dataclass(frozen=True)
     class Recorder(Schedule):
-        def factor(self, state, step, share):
-            state.setdefault("asked", []).append((step, share))
+        def factor(self, state, step, fraction):
+            state.setdefault("asked", []).append((step, fraction))
             return 1.0
 
     network, state = network_of(SOFTMAX_REGRESSION, (1, FEATURES)), progress(SGD(0))
@@ -192,7 +194,7 @@ def test_steps_are_counted_and_the_schedule_is_told_the_share():
 
 def test_a_loss_without_hits_has_no_accuracy():
     class Silent(CrossEntropy):
-        def hits(self, outputs, targets, weights):
+        def correct(self, outputs, targets, weights):
             return None
 
     network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from skcnn._data.images import Images
-from skcnn._training.epochs import DivergenceError
-from skcnn._training.evaluation import Validation, hold_out
-from skcnn._training.gradient import Samples
+from skcnn._data.batches import Images
+from skcnn._data.holdout import hold_out
+from skcnn._data.samples import Samples
+from skcnn._training.evaluation import Validation
+from skcnn._training.stopping import DivergenceError
 from skcnn.layers import Dense, Flatten
 from skcnn.losses import CrossEntropy, Loss
 from skcnn.network import Network

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from skcnn import ScratchCNNClassifier
-from skcnn._data.images import Images
+from skcnn._data.batches import Images
+from skcnn._data.samples import Samples
 from skcnn._engine.threads import Team
-from skcnn._training.gradient import GradientStep, RandomStreams, Samples
+from skcnn._training.gradient import BatchGradient, RandomStreams
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import SGD, Adam
@@ -73,7 +74,7 @@ def check_allocations(network, n_jobs, images):
 
 
 def products_of_a_step(parameters, image_shape=(28, 28), n=32):
-    """Count matrix products with weights in one step of one shard."""
+    """Count matrix products with weights in one step of one micro-batch."""
     X = np.random.default_rng(0).integers(0, 256, (n, *image_shape), dtype=np.uint8)
     y = np.arange(n) % 10
     model = ScratchCNNClassifier(max_iter=1, **parameters).fit(X, y)
@@ -82,7 +83,7 @@ def products_of_a_step(parameters, image_shape=(28, 28), n=32):
     images = Images(X.reshape(n, -1), image_shape, None, network.dtype)
     streams = RandomStreams(np.random.SeedSequence(0))
     with Team(1) as team:
-        step = GradientStep(network, CrossEntropy(), Samples(images, y), streams, team)
+        step = BatchGradient(network, CrossEntropy(), Samples(images, y), streams, team)
         with mock.patch.object(np, "matmul", wraps=np.matmul) as matmul:
             step.run(np.arange(n))
     return matmul.call_count

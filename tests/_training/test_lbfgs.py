@@ -10,13 +10,14 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import train_test_split
 
 from skcnn import ScratchCNNClassifier, ScratchCNNRegressor
-from skcnn._data.images import Images
+from skcnn._data.batches import Images
+from skcnn._data.samples import Samples
 from skcnn._engine.threads import Team
 from skcnn._training import lbfgs
-from skcnn._training.epochs import DivergenceError
-from skcnn._training.gradient import RandomStreams, Samples
+from skcnn._training.gradient import RandomStreams
 from skcnn._training.lbfgs import Objective
-from skcnn._training.state import Progress
+from skcnn._training.state import TrainingState
+from skcnn._training.stopping import DivergenceError
 from skcnn.augmentation import Shift
 from skcnn.layers import BatchNorm, Conv, Dense, Dropout, Flatten, SpatialDropout, Tanh
 from skcnn.losses import CrossEntropy
@@ -41,7 +42,7 @@ def make_objective(alpha=0.0, weights=None, n=7):
     X, targets = rng.standard_normal((n, 16)), np.arange(n) % 3
     images = Images(X, (4, 4), None, np.dtype(np.float64))
     drawing = RandomStreams(np.random.SeedSequence(0))
-    progress = Progress(SGD(), np.random.default_rng(0), drawing)
+    progress = TrainingState(SGD(), np.random.default_rng(0), drawing)
     samples = Samples(images, targets, weights)
     return Objective(network, CrossEntropy(), samples, alpha, progress, Team(1)), network
 

@@ -3,11 +3,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from skcnn._training.epochs import Epoch, Patience
+from skcnn._training.epochs import Epoch
 from skcnn._training.evaluation import Measured
 from skcnn._training.gradient import RandomStreams
-from skcnn._training.recorder import Run
-from skcnn._training.state import Progress
+from skcnn._training.recorder import Recorder
+from skcnn._training.state import TrainingState
+from skcnn._training.stopping import Patience
 from skcnn.layers import Dense, Flatten
 from skcnn.network import Network
 from skcnn.optimizers import SGD
@@ -27,7 +28,7 @@ def run(scores=None, tol=None, early_stopping=False, stop_after=None, n_epochs=5
     """A run over epochs of losses 5, 4, 3, ... that set all parameters to the epoch's number."""
     network = Network((Flatten(), Dense(2)), (1, 3))
     drawing = RandomStreams(np.random.SeedSequence(0))
-    progress = Progress(SGD(), np.random.default_rng(0), drawing)
+    progress = TrainingState(SGD(), np.random.default_rng(0), drawing)
     progress.start(network.parameters)
     seen = []
 
@@ -40,7 +41,7 @@ def run(scores=None, tol=None, early_stopping=False, stop_after=None, n_epochs=5
             network.parameters[:] = number
             yield Epoch(6.0 - number, None, 0.1, 0.0)
 
-    got = Run(
+    got = Recorder(
         network,
         progress,
         more.get("history", []),

@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from skcnn._data.images import Images
+from skcnn._data.batches import Images
 from skcnn._engine.workspace import Workspace
 from skcnn.augmentation import (
     Augmentation,

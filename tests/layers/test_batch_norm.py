@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 
-from skcnn._data.images import Images
+from skcnn._data.batches import Images
+from skcnn._data.samples import Samples
 from skcnn._engine.threads import Team
 from skcnn._engine.workspace import Workspace
-from skcnn._training.gradient import GradientStep, RandomStreams, Samples, split
+from skcnn._training.gradient import BatchGradient, RandomStreams, split
 from skcnn.layers import BatchNorm, Conv, Dense, Flatten, ReLU
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
@@ -206,7 +207,7 @@ def test_errors_name_the_parameter_its_value_and_the_fix(layer, text):
 
 
 def steps_of(n_rows, n_threads, n_steps=3):
-    """Run some steps on mini-batches of several shards; return the network and the images."""
+    """Run some steps on mini-batches of several micro-batches; return network and images."""
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (n_rows, 28 * 28), dtype=np.uint8)
     layers = (Conv(16, 5, use_bias=False), BatchNorm(), ReLU(), Flatten(), Dense(3))
@@ -216,13 +217,13 @@ def steps_of(n_rows, n_threads, n_steps=3):
     streams = RandomStreams(np.random.SeedSequence(0))
     with Team(n_threads) as team:
         samples = Samples(images, np.arange(n_rows) % 3)
-        step = GradientStep(network, CrossEntropy(), samples, streams, team)
+        step = BatchGradient(network, CrossEntropy(), samples, streams, team)
         for _ in range(n_steps):
             step.run(np.arange(n_rows))
     return network, images
 
 
-def test_state_after_a_step_is_the_mean_over_shards():
+def test_state_after_a_step_is_the_mean_over_micro_batches():
     n_rows = 90
     network, images = steps_of(n_rows, 1, n_steps=1)
     parts = split(np.arange(n_rows), network.multiply_adds)
@@ -230,9 +231,10 @@ def test_state_after_a_step_is_the_mean_over_shards():
     conv, views = network.layers[0], network.views()
     x = images.batch(np.arange(n_rows), Workspace())
     y = conv.forward(views[0], x, Workspace(), training=False)[0]
-    of_shards = [channel_first(np.ascontiguousarray(y[..., part])) for part in parts]
+    of_micro_batches = [channel_first(np.ascontiguousarray(y[..., part])) for part in parts]
     shares = [len(part) / n_rows for part in parts]
-    variance = sum(s * part.var(axis=1, ddof=1) for s, part in zip(shares, of_shards, strict=True))
+    pairs = zip(shares, of_micro_batches, strict=True)
+    variance = sum(fraction * part.var(axis=1, ddof=1) for fraction, part in pairs)
     np.testing.assert_allclose(views[1]["mean"], channel_first(y).mean(axis=1), rtol=1e-12)
     np.testing.assert_allclose(views[1]["variance"], variance, rtol=1e-12)
 

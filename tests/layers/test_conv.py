@@ -88,10 +88,10 @@ def loop_backward(x, dy, weights, stride, pads):
             tuple(slice(o * s, o * s + k) for o, s, k in zip(out, stride, kernel, strict=True))
         ]
         share = dy[(..., *out)]  # (N, F)
-        for tap in product(*(range(k) for k in kernel)):
-            if window[tap] >= 0:
-                dw[tap] += flat[:, :, window[tap]].T @ share
-                dx[:, :, window[tap]] += share @ weights[tap].T
+        for kernel_position in product(*(range(k) for k in kernel)):
+            if window[kernel_position] >= 0:
+                dw[kernel_position] += flat[:, :, window[kernel_position]].T @ share
+                dx[:, :, window[kernel_position]] += share @ weights[kernel_position].T
     return batch_last(dx.reshape(images.shape)), dw, dy.sum(axis=(0, *range(2, dy.ndim)))
 
 
@@ -279,7 +279,7 @@ def test_cropped_computes_the_first_outputs_and_no_others(case, data):
     layer, input_shape, *_ = case
     *leading, _, last = layer.output_shape(input_shape)
     lengths = tuple(data.draw(st.integers(1, n)) for n in (*leading, last))
-    cropped = layer.cropped(input_shape, lengths)
+    cropped = layer._cropped(input_shape, lengths)
     full, part = Run(layer, input_shape), Run(cropped, input_shape)
     first = tuple(slice(n) for n in lengths)
     expected = full.y[(*first[:-1], slice(None), first[-1])]
@@ -289,7 +289,7 @@ def test_cropped_computes_the_first_outputs_and_no_others(case, data):
 
 def test_cropping_to_all_outputs_is_the_layer_itself():
     layer = Conv(2, 3, stride=2)
-    assert layer.cropped((7, 1, 6), (4, 3)) is layer
+    assert layer._cropped((7, 1, 6), (4, 3)) is layer
 
 
 def test_narrowed_has_extent_one_on_input_axes_of_length_one():

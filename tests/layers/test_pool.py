@@ -188,7 +188,7 @@ def test_reach_is_where_the_last_window_ends(case):
     layer, input_shape = case
     boxes = [box for _, box in windows(layer, input_shape)]
     ends = [tuple(part.stop for part in box if part.stop is not None) for box in boxes]
-    assert layer.reach(input_shape) == tuple(np.max(ends, axis=0))
+    assert layer._reach(input_shape) == tuple(np.max(ends, axis=0))
 
 
 def test_what_does_not_fit_at_the_edge_is_dropped():

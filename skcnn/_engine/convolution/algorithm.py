@@ -15,17 +15,17 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Lowering:
+class Algorithm:
     """How x is laid out anew, so that the windows of a row are one matrix.
 
-    Rows of windows need no copy: neighbouring rows of the lowered array lie one behind the other.
-    What is left are products with the weights: `lowered[p, ..., row, lines, columns]` and
+    Rows of windows need no copy: neighboring rows of the transformed array lie one behind the
+    other. What is left are products: `transformed[p, ..., row, lines, columns]` and
     `weights[p, kh, lines, F]` make `products[p, ..., row, F, columns]`, for every p.
 
     Parameters
     ----------
     axes : tuple of Axis
-        The spatial axes; the one before the last is the height, which is not lowered.
+        The spatial axes; the one before the last is the height, whose windows need no copy.
     channels, n_filters : int
         Channels of input and output.
     interleave : int, default=1
@@ -63,20 +63,20 @@ class Lowering:
         """Multiply-adds of forward and backward for one image, about."""
         raise NotImplementedError
 
-    def lower(self, x: Array, workspace: Workspace) -> Array:
-        """Return x lowered."""
+    def transform_input(self, x: Array, workspace: Workspace) -> Array:
+        """Return x transformed."""
         raise NotImplementedError
 
-    def lowered_gradient(self, dy: Array, workspace: Workspace) -> Array:
-        """Return a buffer for the gradient for what :meth:`lower` returns."""
+    def transformed_gradient(self, dy: Array, workspace: Workspace) -> Array:
+        """Return a buffer for the gradient for what :meth:`transform_input` returns."""
         raise NotImplementedError
 
-    def add_back(self, d_lowered: Array, workspace: Workspace) -> Array:
-        """Return the gradient for x, a sum over the elements that :meth:`lower` made of each."""
+    def input_gradient(self, d_transformed: Array, workspace: Workspace) -> Array:
+        """Return the gradient for x, a sum over all that :meth:`transform_input` made of it."""
         raise NotImplementedError
 
     def weights(self, weights: Array, workspace: Workspace) -> Array:
-        """Return weights of shape (*kernel, C, F) in the order of lowered rows."""
+        """Return weights of shape (*kernel, C, F) in the order of transformed rows."""
         raise NotImplementedError
 
     def weight_gradient(self, total: Array, gradient: Array, workspace: Workspace) -> None:
@@ -87,11 +87,11 @@ class Lowering:
         """Return a buffer for the products."""
         raise NotImplementedError
 
-    def collect(self, products: Array, workspace: Workspace) -> Array:
+    def collect_outputs(self, products: Array, workspace: Workspace) -> Array:
         """Return the outputs from the products."""
         raise NotImplementedError
 
-    def spread(self, dy: Array, workspace: Workspace) -> Array:
+    def spread_gradient(self, dy: Array, workspace: Workspace) -> Array:
         """Return the gradient for the products."""
         raise NotImplementedError
 

@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from numbers import Integral
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
+from skcnn._checks import is_integer
+
 Array = npt.NDArray[Any]
 Padding = str | int | tuple[Any, ...]
 
 
-def is_integer(value: Any) -> TypeGuard[int]:
-    """Say whether `value` is an integer, NumPy's included; True and False are none."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def check_count(value: Any, name: str, least: int = 1) -> int:
-    """Return `value` as an int, or raise a ValueError that names it."""
-    if is_integer(value) and value >= least:
-        return int(value)
-    raise ValueError(f"{name}={value!r} must be an integer of at least {least}.")
-
-
-def per_axis(value: int | tuple[int, ...], rank: int, name: str) -> tuple[int, ...]:
-    """Return `value` as one integer per spatial axis, or raise a ValueError that names it."""
-    values = (value,) * rank if is_integer(value) else value
-    if (
-        not isinstance(values, tuple)
-        or len(values) != rank
-        or not all(is_integer(v) and v >= 1 for v in values)
-    ):
-        raise ValueError(
-            f"{name}={value!r} must be an integer of at least 1, or a tuple of {rank} of them, "
-            f"one for each spatial axis."
-        )
-    return tuple(int(v) for v in values)
-
-
-class Tap(NamedTuple):
+class KernelPosition(NamedTuple):
     """What one position of the kernel reads: inputs `source` go to outputs `target`."""
 
     source: slice
@@ -49,22 +23,22 @@ class Tap(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Outputs `target` whose windows start at `first`, `first + step`, ... and use some taps."""
+    """Outputs `target`: windows from `first`, `first + step`, ... on, of the same `positions`."""
 
     target: slice
     first: int
     step: int
-    taps: slice
+    positions: slice
 
     @property
     def is_empty(self) -> bool:
-        """Whether no tap of these windows lies on the axis."""
-        return bool(self.taps.start == self.taps.stop)
+        """Whether no kernel position of these windows lies on the axis."""
+        return bool(self.positions.start == self.positions.stop)
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A window of `kernel` taps that slides over one axis.
+    """A window of `kernel` kernel positions that slides over one axis.
 
     Negative padding crops: `after=-1` leaves the last element out.
     """
@@ -81,28 +55,28 @@ class Axis:
         return (self.length + self.before + self.after - self.kernel) // self.stride + 1
 
     def widened(self, together: int) -> Axis:
-        """Return the axis of windows that each serve so many neighbouring outputs.
+        """Return the axis of windows that each serve so many neighboring outputs.
 
         `together` divides the number of outputs.
         """
         kernel = self.kernel + (together - 1) * self.stride
         return replace(self, kernel=kernel, stride=self.stride * together)
 
-    def tap(self, j: int) -> Tap:
-        """Return which outputs read a real element at tap `j`, and which elements they read."""
+    def kernel_position(self, j: int) -> KernelPosition:
+        """Return which outputs read a real element at position `j`, and which elements."""
         low = max(0, -(-(self.before - j) // self.stride))
         high = max(low, min(self.output, -(-(self.length + self.before - j) // self.stride)))
         start = low * self.stride + j - self.before
         stop = start + (high - low - 1) * self.stride + 1
-        return Tap(
+        return KernelPosition(
             slice(start, max(start, stop), self.stride) if high > low else slice(0, 0),
             slice(low, high),
         )
 
     def forward_rows(self) -> list[Rows]:
-        """Group the outputs by the taps that lie on the axis.
+        """Group the outputs by the kernel positions that lie on the axis.
 
-        Output o reads o * stride - before + i through tap i.
+        Output o reads o * stride - before + i through kernel position i.
         """
         ranges = []
         for o in range(self.output):
@@ -114,9 +88,9 @@ class Axis:
     def backward_rows(self) -> list[tuple[int, list[Rows]]]:
         """Group the inputs by the outputs that read them, for each phase of the stride.
 
-        Input h was read by output o through tap i = h + before - o*stride. With
-        phase = (h + before) % stride, the taps are phase, phase + stride, ...; `taps` of a
-        group counts them from the last to the first, since o grows as i shrinks.
+        Input h was read by output o through kernel position i = h + before - o*stride. With
+        phase = (h + before) % stride, the kernel positions are phase, phase + stride, ...;
+        `positions` of a group counts them from the last to the first, since o grows as i shrinks.
         """
         phases = []
         for phase in range(self.stride):
@@ -124,7 +98,7 @@ class Axis:
             first = (phase - self.before) % self.stride
             ranges = []
             for h in range(first, self.length, self.stride):
-                q = (h + self.before - phase) // self.stride  # the output whose tap is `phase`
+                q = (h + self.before - phase) // self.stride  # the output that has `phase`
                 low, high = max(0, q - self.output + 1), min(count, q + 1)
                 high = max(low, high)
                 ranges.append((q - high + 1, count - high, count - low))
@@ -133,11 +107,11 @@ class Axis:
 
 
 def _group(ranges: list[tuple[int, int, int]], first: int, spacing: int, step: int) -> list[Rows]:
-    """Merge neighbours (start, low, high) with equal taps into one `Rows` each."""
+    """Merge neighbours (start, low, high) with equal kernel positions into one `Rows` each."""
     groups: list[Rows] = []
     for index, (start, low, high) in enumerate(ranges):
         position = first + index * spacing
-        if groups and groups[-1].taps == slice(low, high):
+        if groups and groups[-1].positions == slice(low, high):
             target = slice(groups[-1].target.start, position + 1, spacing)
             groups[-1] = groups[-1]._replace(target=target)
         else:
@@ -203,23 +177,23 @@ def explicit_padding(padding: Padding, position: int, rank: int) -> tuple[int, i
 
 
 def stacked_rows(array: Array, rows: Rows) -> Array:
-    """View overlapping stacks of neighbouring rows as matrices, without copying.
+    """View overlapping stacks of neighboring rows as matrices, without copying.
 
     Parameters
     ----------
     array : ndarray of shape (..., height, m, n)
-        Neighbouring rows of shape (m, n) lie one behind the other in memory.
+        Neighboring rows of shape (m, n) lie one behind the other in memory.
     rows : Rows
-        Which stacks: `first`, `first + step`, ... each of as many rows as `taps` counts.
+        Which stacks: `first`, `first + step`, ... each of as many rows as `positions` counts.
 
     Returns
     -------
-    ndarray of shape (..., count, taps * m, n)
+    ndarray of shape (..., count, positions * m, n)
     """
     *lead, _, m, n = array.shape
     *lead_strides, row, line, item = array.strides
     count = len(range(rows.target.start, rows.target.stop, rows.target.step or 1))
-    shape = (*lead, count, (rows.taps.stop - rows.taps.start) * m, n)
+    shape = (*lead, count, (rows.positions.stop - rows.positions.start) * m, n)
     strides = (*lead_strides, rows.step * row, line, item)
     if array.flags.c_contiguous:  # several times as fast as as_strided
         return np.ndarray(shape, array.dtype, array, rows.first * row, strides)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._engine.convolution.algorithm import Lowering, height_of
+from skcnn._engine.convolution.algorithm import Algorithm, height_of
 from skcnn._engine.convolution.geometry import Axis
 from skcnn._engine.workspace import Workspace
 
@@ -19,25 +19,25 @@ Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 Index = tuple[Any, ...]
 
-# Copying an element to the lowered array and adding it back takes as long as so many multiply-adds.
+# Copying an element and adding it back takes as long as so many multiply-adds.
 COPY_COST = 23
 
 
-class _Tap(NamedTuple):
-    """What one combination of taps reads, as indices into x and into the lowered array."""
+class _KernelPosition(NamedTuple):
+    """What one kernel position reads, as indices into x and into the transformed array."""
 
-    part: Index  # of the lowered array: all that belongs to the tap
+    part: Index  # of the transformed array: all that belongs to the kernel position
     inside: Index  # of the part: the outputs that read a real element
     outside: list[Index]  # of the part: the others
     source: Index  # of x: the elements read
 
 
 @dataclass(frozen=True)
-class DirectLowering(Lowering):
-    """One copy of x for every tap of the last axis, and none for those of the height.
+class Im2col(Algorithm):
+    """im2col of one axis: a copy of x for each kernel position of the last axis, not of the height.
 
-    For images, lowered[h, j, c, ow] = x[h, c, ow * stride + j - before]: what tap j of a filter's
-    row reads. The leading axis of a volume is lowered like the last.
+    For images, transformed[h, j, c, ow] = x[h, c, ow * stride + j - before]: what position j of a
+    filter's row reads. The leading axis of a volume is copied like the last.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class DirectLowering(Lowering):
     interleave : int, default=1
         Groups of output columns.
     together : tuple of int, default=(1, 1)
-        Neighbouring output rows and columns that one window serves, divisors of their numbers: it
+        Neighboring output rows and columns that one window serves, divisors of their numbers: it
         is larger, with zeros among the weights. Few filters fill a product that way, and larger
         steps make fewer copies. Columns computed together stand in as many groups, as if
         interleaved.
@@ -78,12 +78,12 @@ class DirectLowering(Lowering):
 
     @cached_property
     def lines(self) -> int:
-        """Lines of one lowered row: every outer and side tap of every channel."""
+        """Lines of one transformed row: every outer and side kernel position of every channel."""
         return prod(axis.kernel for axis in self.outer) * self.side.kernel * self.channels
 
     @cached_property
     def is_plain(self) -> bool:
-        """Whether lowering would copy x as it is."""
+        """Whether x would be copied as it is."""
         return all(
             (axis.kernel, axis.stride, axis.before, axis.after) == (1, 1, 0, 0)
             for axis in (*self.outer, *self._groups)
@@ -91,7 +91,7 @@ class DirectLowering(Lowering):
 
     @cached_property
     def is_inside(self) -> bool:
-        """Whether no tap reads outside of x."""
+        """Whether no kernel position reads outside of x."""
         return all(axis.before <= 0 and axis.after <= 0 for axis in (*self.outer, self.side))
 
     @cached_property
@@ -106,8 +106,8 @@ class DirectLowering(Lowering):
         """Return the shape for n images, (1, *outer outputs, height, lines, OW * n)."""
         return (1, *self.outputs, self.height.length, self.lines, self.side.output * n)
 
-    def lower(self, x: Array, workspace: Workspace) -> Array:
-        """Return x lowered, with zeros where taps read outside of it.
+    def transform_input(self, x: Array, workspace: Workspace) -> Array:
+        """Return x transformed, with zeros where kernel positions read outside of it.
 
         Parameters
         ----------
@@ -118,31 +118,35 @@ class DirectLowering(Lowering):
 
         Returns
         -------
-        lowered : ndarray of shape (1, *outer outputs, height, lines, OW * n)
+        transformed : ndarray of shape (1, *outer outputs, height, lines, OW * n)
         """
         x = workspace.contiguous("x", x)
-        lowered, outside, copies = workspace.views("x", x, lambda x: self._copies(x, workspace))
+        transformed, outside, copies = workspace.views("x", x, lambda x: self._copies(x, workspace))
         for rest in outside:
             rest.fill(0)
         for target, source in copies:
             np.copyto(target, source)
-        return lowered
+        return transformed
 
-    def lowered_gradient(self, dy: Array, workspace: Workspace) -> Array:
-        """Return a buffer in the shape of what :meth:`lower` returns."""
-        return workspace.buffer("d_lowered", self.shape(dy.shape[-1]), dy.dtype)
+    def transformed_gradient(self, dy: Array, workspace: Workspace) -> Array:
+        """Return a buffer in the shape of what :meth:`transform_input` returns."""
+        return workspace.buffer("d_transformed", self.shape(dy.shape[-1]), dy.dtype)
 
-    def add_back(self, d_lowered: Array, workspace: Workspace) -> Array:
-        """Add each element to the one of x that :meth:`lower` had read for it.
+    def input_gradient(self, d_transformed: Array, workspace: Workspace) -> Array:
+        """Add each element to the one of x that :meth:`transform_input` had read for it.
 
         Returns
         -------
         dx : ndarray of shape (*outer lengths, height, channels, last, n)
         """
         if self.is_plain:
-            return d_lowered.reshape(self._split_input(d_lowered.shape[-1] // self.side.output))
+            return d_transformed.reshape(
+                self._split_input(d_transformed.shape[-1] // self.side.output)
+            )
         dx, additions = workspace.views(
-            "d_lowered", d_lowered, lambda d_lowered: self._additions(d_lowered, workspace)
+            "d_transformed",
+            d_transformed,
+            lambda d_transformed: self._additions(d_transformed, workspace),
         )
         dx.fill(0)
         for target, source in additions:
@@ -151,13 +155,13 @@ class DirectLowering(Lowering):
 
     def weights(self, weights: Array, workspace: Workspace) -> Array:
         """Return (*kernel, C, F) as (1, kh, lines, rows * F * columns) of those together."""
-        taps = _height_first(weights)
+        positions = _height_first(weights)
         shape = (1, self.height.kernel, self.lines, prod(self.together) * self.n_filters)
         if self.together == (1, 1):
-            return taps.reshape(shape)
+            return positions.reshape(shape)
         banded = workspace.buffer("weights", shape, weights.dtype)
         banded.fill(0)
-        np.copyto(workspace.views("weights", banded, self._band), taps)
+        np.copyto(workspace.views("weights", banded, self._band), positions)
         return banded
 
     def weight_gradient(self, total: Array, gradient: Array, workspace: Workspace) -> None:
@@ -170,11 +174,11 @@ class DirectLowering(Lowering):
         y = workspace.buffer("y", self._split_output(x.shape[-1]), x.dtype)
         return workspace.views("y", y, self._rows)
 
-    def collect(self, products: Array, workspace: Workspace) -> Array:
+    def collect_outputs(self, products: Array, workspace: Workspace) -> Array:
         """View the products as (*outer, OH, F, OW, n)."""
         return products.reshape(self._split_output(products.shape[-1] // self.side.output))
 
-    def spread(self, dy: Array, workspace: Workspace) -> Array:
+    def spread_gradient(self, dy: Array, workspace: Workspace) -> Array:
         """View dy as (1, *outer, OH, F, OW * n)."""
         return workspace.views("dy", workspace.contiguous("dy", dy), self._rows)
 
@@ -183,45 +187,51 @@ class DirectLowering(Lowering):
         return y.reshape(1, *self.outputs, self.height.output, filters, columns)
 
     def _band(self, weights: Array) -> Array:
-        """View the weights of windows as (rows, columns, *taps, C, F): each output's own."""
+        """View the weights of windows as (rows, columns, *positions, C, F): each output's own."""
         rows, columns = self.together
         *outer, height, side = (1, *(axis.kernel for axis in self.axes))[-max(len(self.axes), 2) :]
         window = (self.height.kernel, *outer, self.side.kernel)
         split = weights.reshape(*window, self.channels, rows, self.n_filters, columns)
-        *taps, channel, row, filter_, column = split.strides
-        next_row = self.height.stride // rows * taps[0] + row
-        next_column = self.side.stride // columns * taps[-1] + column
+        *positions, channel, row, filter_, column = split.strides
+        next_row = self.height.stride // rows * positions[0] + row
+        next_column = self.side.stride // columns * positions[-1] + column
         shape = (rows, columns, height, *outer, side, self.channels, self.n_filters)
-        strides = (next_row, next_column, *taps, channel, filter_)
+        strides = (next_row, next_column, *positions, channel, filter_)
         return np.ndarray(shape, weights.dtype, split, 0, strides)
 
     def _copies(
         self, x: Array, workspace: Workspace
     ) -> tuple[Array, list[Array], list[tuple[Array, Array]]]:
-        """Return x lowered, what of it is zero, and what to fill with which views of x."""
+        """Return x transformed, what of it is zero, and what to fill with which views of x."""
         n = x.shape[-1]
         if self.is_plain:
             return x.reshape(self.shape(n)), [], []
-        lowered = workspace.buffer("lowered", self.shape(n), x.dtype)
-        split, x = lowered.reshape(self._split(n)), x.reshape(self._split_input(n))
+        transformed = workspace.buffer("transformed", self.shape(n), x.dtype)
+        split, x = transformed.reshape(self._split(n)), x.reshape(self._split_input(n))
         if self.is_inside:
-            return lowered, [], [(split, self._windows(x))]
-        parts = [split[tap.part] for tap in self._taps]
-        pairs = list(zip(parts, self._taps, strict=True))
-        outside = [part[rest] for part, tap in pairs for rest in tap.outside]
-        return lowered, outside, [(part[tap.inside], x[tap.source]) for part, tap in pairs]
+            return transformed, [], [(split, self._windows(x))]
+        parts = [split[place.part] for place in self._positions]
+        pairs = list(zip(parts, self._positions, strict=True))
+        outside = [part[rest] for part, place in pairs for rest in place.outside]
+        return (
+            transformed,
+            outside,
+            [(part[place.inside], x[place.source]) for part, place in pairs],
+        )
 
     def _additions(
-        self, d_lowered: Array, workspace: Workspace
+        self, d_transformed: Array, workspace: Workspace
     ) -> tuple[Array, list[tuple[Array, Array]]]:
         """Return the gradient for x, and to which of its views what is to be added."""
-        n = d_lowered.shape[-1] // self.side.output
-        dx = workspace.buffer("dx", self._split_input(n), d_lowered.dtype)
-        split = d_lowered.reshape(self._split(n))
-        return dx, [(dx[tap.source], split[tap.part][tap.inside]) for tap in self._taps]
+        n = d_transformed.shape[-1] // self.side.output
+        dx = workspace.buffer("dx", self._split_input(n), d_transformed.dtype)
+        split = d_transformed.reshape(self._split(n))
+        return dx, [
+            (dx[place.source], split[place.part][place.inside]) for place in self._positions
+        ]
 
     def _windows(self, x: Array) -> Array:
-        """View x, contiguous, as what is lowered: an element appears once for every tap."""
+        """View x, contiguous, as what is copied: once for every kernel position."""
         *outer, height, channel, column, image = x.strides
         *befores, before = (-axis.before for axis in (*self.outer, self.side))  # cropped
         steps = (axis.stride * step for axis, step in zip(self.outer, outer, strict=True))
@@ -258,28 +268,38 @@ class DirectLowering(Lowering):
         ]
 
     def _split(self, n: int) -> Shape:
-        """Return the lowered shape with every tap, and every group of columns, an axis."""
+        """Return the transformed shape with an axis for kernel positions and groups of columns."""
         outer = (axis.kernel for axis in self.outer)
         lines = (*outer, self.side.kernel, self.channels)
         columns = (self.interleave, self.side.output // self.interleave)
         return (*self.outputs, self.height.length, *lines, *columns, n)
 
     @cached_property
-    def _taps(self) -> list[_Tap]:
-        outer_taps = product(*(range(axis.kernel) for axis in self.outer))
+    def _positions(self) -> list[_KernelPosition]:
+        outer_positions = product(*(range(axis.kernel) for axis in self.outer))
         lengths = (*self.outputs, self.height.length, self.channels)
-        taps = []
+        positions = []
         for js, j, (group, side) in product(
-            outer_taps, range(self.side.kernel), enumerate(self._groups)
+            outer_positions, range(self.side.kernel), enumerate(self._groups)
         ):
-            outer = [axis.tap(j) for axis, j in zip(self.outer, js, strict=True)]
-            columns = side.tap(j)
+            outer = [axis.kernel_position(j) for axis, j in zip(self.outer, js, strict=True)]
+            columns = side.kernel_position(j)
             between = (slice(None), slice(None))  # height, channels
-            inside = (*(tap.target for tap in outer), *between, columns.target)
-            source = (*(tap.source for tap in outer), *between, columns.source)
+            inside = (
+                *(place.target for place in outer),
+                *between,
+                columns.target,
+            )
+            source = (
+                *(place.source for place in outer),
+                *between,
+                columns.source,
+            )
             part = (..., *js, j, slice(None), group, slice(None), slice(None))  # C, OW, n
-            taps.append(_Tap(part, inside, _outside(inside, (*lengths, side.output)), source))
-        return taps
+            positions.append(
+                _KernelPosition(part, inside, _outside(inside, (*lengths, side.output)), source)
+            )
+        return positions
 
 
 def _outside(inside: Index, lengths: Shape) -> list[Index]:
@@ -295,7 +315,7 @@ def _outside(inside: Index, lengths: Shape) -> list[Index]:
 
 
 def _height_first(weights: Array) -> Array:
-    """View (*outer, kh, kw, C, F) as (kh, *outer, kw, C, F), the order of lowered rows."""
+    """View (*outer, kh, kw, C, F) as (kh, *outer, kw, C, F), the order of transformed rows."""
     if weights.ndim == 3:  # signals have no height
         return weights[None]
     return np.moveaxis(weights, 1, 0) if weights.ndim == 5 else weights

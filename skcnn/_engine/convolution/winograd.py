@@ -1,4 +1,4 @@
-"""Winograd's minimal filtering: the last axis convolved with a third of the multiplications."""
+"""Winograd's Winograd's algorithm: the last axis convolved with a third of the multiplications."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._engine.convolution.algorithm import Lowering
+from skcnn._engine.convolution.algorithm import Algorithm
 from skcnn._engine.workspace import Workspace
 
 Array = npt.NDArray[Any]
@@ -29,16 +29,16 @@ POINTS: dict[int, tuple[str, ...]] = {
 
 
 @lru_cache
-def minimal_filtering(outputs: int, kernel: int) -> tuple[Array, Array, Array]:
+def winograd_matrices(outputs: int, kernel: int) -> tuple[Array, Array, Array]:
     """Return matrices that filter with one multiplication for each of outputs + kernel - 1 points.
 
-    For ``a, g, b = minimal_filtering(m, r)``, a kernel k of r taps and m + r - 1 inputs x, the
+    For ``a, g, b = winograd_matrices(m, r)``, a kernel k of length r and m + r - 1 inputs x, the
     outputs y[i] = sum over j of k[j] * x[i + j] are ``a @ ((g @ k) * (b @ x))``.
 
     Parameters
     ----------
     outputs : int
-        Neighbouring outputs computed together, m.
+        Neighboring outputs computed together, m.
     kernel : int
         Taps of the kernel, r.
 
@@ -88,8 +88,8 @@ def _inverse(matrix: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class WinogradLowering(Lowering):
-    """Signals and images at the points of minimal filtering of their last axis.
+class Winograd(Algorithm):
+    """Signals and images at the points of Winograd's algorithm of their last axis.
 
     The last axis, of stride 1, is cut into tiles of a few outputs each. One product with a sparse
     matrix evaluates the inputs of every tile at a few points; the rows of windows are stacked and
@@ -128,33 +128,33 @@ class WinogradLowering(Lowering):
         outputs = 2 * self.side.output * self.n_filters
         return self.height.output * self.n_points * self.n_tiles * (heights + inputs + outputs)
 
-    def lower(self, x: Array, workspace: Workspace) -> Array:
+    def transform_input(self, x: Array, workspace: Workspace) -> Array:
         """Return x at the points, of shape (points, height, C, tiles * n)."""
         *_, to_points = self._matrices(x.dtype, workspace)
         x = x.reshape(self.height.length, self.channels, self.side.length, -1)
-        lowered = self._buffer("lowered", self.height.length, self.channels, x, workspace)
-        return self._by_point(np.matmul(to_points, x, out=lowered))
+        transformed = self._buffer("transformed", self.height.length, self.channels, x, workspace)
+        return self._by_point(np.matmul(to_points, x, out=transformed))
 
-    def lowered_gradient(self, dy: Array, workspace: Workspace) -> Array:
-        """Return a buffer for the gradient for what :meth:`lower` returns."""
+    def transformed_gradient(self, dy: Array, workspace: Workspace) -> Array:
+        """Return a buffer for the gradient for what :meth:`transform_input` returns."""
         return self._by_point(
-            self._buffer("d_lowered", self.height.length, self.channels, dy, workspace)
+            self._buffer("d_transformed", self.height.length, self.channels, dy, workspace)
         )
 
-    def add_back(self, d_lowered: Array, workspace: Workspace) -> Array:
+    def input_gradient(self, d_transformed: Array, workspace: Workspace) -> Array:
         """Return the gradient for x from the one at the points."""
-        *_, to_points = self._matrices(d_lowered.dtype, workspace)
-        values = self._by_line(d_lowered)
+        *_, to_points = self._matrices(d_transformed.dtype, workspace)
+        values = self._by_line(d_transformed)
         shape = (self.height.length, self.channels, self.side.length, values.shape[-1])
         return np.matmul(to_points.T, values, out=workspace.buffer("dx", shape, values.dtype))
 
     def weights(self, weights: Array, workspace: Workspace) -> Array:
         """Return the weights at the points, of shape (points, kh, C, F)."""
         _, to_points, _ = self._matrices(weights.dtype, workspace)
-        taps = weights.reshape(self.height.kernel, self.side.kernel, -1)
+        positions = weights.reshape(self.height.kernel, self.side.kernel, -1)
         shape = (self.n_points, self.height.kernel, self.channels, self.n_filters)
         at_points = workspace.buffer("weights", shape, weights.dtype)
-        np.matmul(to_points, taps, out=_row_by_row(at_points))
+        np.matmul(to_points, positions, out=_row_by_row(at_points))
         return at_points
 
     def weight_gradient(self, total: Array, gradient: Array, workspace: Workspace) -> None:
@@ -169,14 +169,14 @@ class WinogradLowering(Lowering):
             self._buffer("products", self.height.output, self.n_filters, x, workspace)
         )
 
-    def collect(self, products: Array, workspace: Workspace) -> Array:
+    def collect_outputs(self, products: Array, workspace: Workspace) -> Array:
         """Return the outputs, of shape (OH, F, OW, n)."""
         to_outputs, *_ = self._matrices(products.dtype, workspace)
         values = self._by_line(products)
         shape = (self.height.output, self.n_filters, self.side.output, values.shape[-1])
         return np.matmul(to_outputs, values, out=workspace.buffer("y", shape, values.dtype))
 
-    def spread(self, dy: Array, workspace: Workspace) -> Array:
+    def spread_gradient(self, dy: Array, workspace: Workspace) -> Array:
         """Return the gradient for what :meth:`collect` took."""
         to_outputs, *_ = self._matrices(dy.dtype, workspace)
         dy = dy.reshape(self.height.output, self.n_filters, self.side.output, -1)
@@ -209,11 +209,11 @@ class WinogradLowering(Lowering):
 
     @cached_property
     def _exact_matrices(self) -> tuple[Array, Array, Array]:
-        """From points to outputs, from taps to points, from inputs to points.
+        """From points to outputs, from kernel positions to points, from inputs to points.
 
         Of shape (OW, points * tiles), (points, kw) and (points * tiles, W).
         """
-        a, g, b = minimal_filtering(self.tile, self.side.kernel)
+        a, g, b = winograd_matrices(self.tile, self.side.kernel)
         to_outputs = np.zeros((self.side.output, self.n_points, self.n_tiles))
         to_points = np.zeros((self.n_points, self.n_tiles, self.side.length))
         for number in range(self.n_tiles):

@@ -3,14 +3,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from skcnn._engine.convolution.geometry import (
-    Axis,
-    Rows,
-    check_count,
-    per_axis,
-    sliding_axes,
-    stacked_rows,
-)
+from skcnn._checks import check_count, per_axis
+from skcnn._engine.convolution.geometry import Axis, Rows, sliding_axes, stacked_rows
 
 quick = settings(max_examples=50, deadline=None, derandomize=True)
 
@@ -34,9 +28,9 @@ def reads(axis):
     for output, start in enumerate(
         range(-axis.before, axis.length + axis.after - axis.kernel + 1, axis.stride)
     ):
-        for tap in range(axis.kernel):
-            if 0 <= start + tap < axis.length:
-                found.add((output, tap, start + tap))
+        for place in range(axis.kernel):
+            if 0 <= start + place < axis.length:
+                found.add((output, place, start + place))
     return found
 
 
@@ -52,8 +46,11 @@ def test_output_counts_the_windows_that_fit(axis):
 def test_taps_read_what_windows_read(axis):
     found = set()
     for j in range(axis.kernel):
-        tap = axis.tap(j)
-        outputs, elements = range(axis.output)[tap.target], range(axis.length)[tap.source]
+        place = axis.kernel_position(j)
+        outputs, elements = (
+            range(axis.output)[place.target],
+            range(axis.length)[place.source],
+        )
         found |= {(o, j, e) for o, e in zip(outputs, elements, strict=True)}
     assert found == reads(axis)
 
@@ -63,11 +60,11 @@ def test_taps_read_what_windows_read(axis):
 def test_forward_rows_cover_every_output_once_and_read_what_windows_read(axis):
     found, outputs = set(), []
     for rows in axis.forward_rows():
-        taps = range(axis.kernel)[rows.taps]
+        positions = range(axis.kernel)[rows.positions]
         for index, output in enumerate(range(axis.output)[rows.target]):
             outputs.append(output)
             start = rows.first + index * rows.step
-            found |= {(output, tap, start + i) for i, tap in enumerate(taps)}
+            found |= {(output, place, start + i) for i, place in enumerate(positions)}
     assert outputs == list(range(axis.output))
     assert found == reads(axis)
 
@@ -79,11 +76,11 @@ def test_backward_rows_cover_every_element_once_and_find_who_read_it(axis):
     for phase, groups in axis.backward_rows():
         last_to_first = range(phase, axis.kernel, axis.stride)[::-1]
         for rows in groups:
-            taps = last_to_first[rows.taps]
+            positions = last_to_first[rows.positions]
             for index, element in enumerate(range(axis.length)[rows.target]):
                 elements.append(element)
                 first = rows.first + index * rows.step
-                found |= {(first + i, tap, element) for i, tap in enumerate(taps)}
+                found |= {(first + i, place, element) for i, place in enumerate(positions)}
     assert sorted(elements) == list(range(axis.length))
     assert found == reads(axis)
 
@@ -91,7 +88,7 @@ def test_backward_rows_cover_every_element_once_and_find_who_read_it(axis):
 @pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
 def test_stacked_rows_are_neighbours_one_behind_the_other(lead):
     array = np.random.default_rng(0).standard_normal((*lead, 7, 2, 3))
-    rows = Rows(slice(1, 4), first=1, step=2, taps=slice(1, 3))
+    rows = Rows(slice(1, 4), first=1, step=2, positions=slice(1, 3))
     stacked = stacked_rows(array, rows)
     assert stacked.shape == (*lead, 3, 4, 3)
     for index in range(3):
@@ -173,6 +170,6 @@ def test_a_widened_window_holds_those_of_the_outputs_it_serves(axis, together):
     wide = axis.widened(together)
     assert wide.output * together == axis.output
     found = reads(wide)
-    for output, tap, element in reads(axis):
+    for output, place, element in reads(axis):
         block, number = divmod(output, together)
-        assert (block, number * axis.stride + tap, element) in found
+        assert (block, number * axis.stride + place, element) in found

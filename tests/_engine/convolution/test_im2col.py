@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from skcnn._engine.convolution import choose
 from skcnn._engine.workspace import Workspace
 from skcnn.layers import Conv
 from skcnn.layers import conv as conv_module
@@ -11,14 +12,14 @@ from skcnn.layers import conv as conv_module
 @pytest.mark.parametrize(
     ("layer", "shape"),
     [
-        *((Conv(f, 3, interleave=2), (12, 2, 12)) for f in (1, 2)),
+        *((Conv(f, 3)._interleaved(2), (12, 2, 12)) for f in (1, 2)),
         *((Conv(f, 3), (8, 1, 12)) for f in (1, 2)),
         (Conv(1, 3), (9, 1, 12)),
-        (Conv(1, 3, interleave=4), (7, 3, 12)),
-        (Conv(1, 3, interleave=3), (8, 12)),
-        (Conv(1, (3, 2), stride=(2, 3), interleave=2), (12, 2, 12)),
-        (Conv(1, 3, padding=((0, -1), (2, 3)), interleave=2), (9, 2, 9)),
-        (Conv(1, (2, 3, 4), stride=(2, 1, 1), interleave=2), (4, 6, 2, 8)),
+        (Conv(1, 3)._interleaved(4), (7, 3, 12)),
+        (Conv(1, 3)._interleaved(3), (8, 12)),
+        (Conv(1, (3, 2), stride=(2, 3))._interleaved(2), (12, 2, 12)),
+        (Conv(1, 3, padding=((0, -1), (2, 3)))._interleaved(2), (9, 2, 9)),
+        (Conv(1, (2, 3, 4), stride=(2, 1, 1))._interleaved(2), (4, 6, 2, 8)),
     ],
 )
 def test_outputs_computed_together_change_nothing(layer, shape, monkeypatch):
@@ -31,16 +32,16 @@ def test_outputs_computed_together_change_nothing(layer, shape, monkeypatch):
     results = []
     for together in (True, False):
         if not together:
-            monkeypatch.setattr(conv_module, "LINES", 0)
-            conv_module._lowering.cache_clear()
-        lowering = conv_module._lowering(layer, shape, False)
-        assert (lowering.together != (1, 1)) is together
+            monkeypatch.setattr(choose, "LINES", 0)
+            conv_module._algorithm.cache_clear()
+        algorithm = conv_module._algorithm(layer, shape, False)
+        assert (algorithm.together != (1, 1)) is together
         gradients = {name: np.empty_like(values) for name, values in parameters.items()}
         workspace = Workspace()
         y, cache = layer.forward(parameters, x, workspace, training=True)
         y = y.copy()
         dx = layer.backward(parameters, gradients, dy.copy(), cache, workspace, need_dx=True)
         results.append((y, dx, *gradients.values()))
-    conv_module._lowering.cache_clear()
+    conv_module._algorithm.cache_clear()
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)

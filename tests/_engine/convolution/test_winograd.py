@@ -1,15 +1,13 @@
 """Minimal filtering against plain filtering, and convolution by it against SciPy."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import correlate
 
-from skcnn._engine.convolution.im2col import DirectLowering
-from skcnn._engine.convolution.winograd import POINTS, WinogradLowering, minimal_filtering
+from skcnn._engine.convolution.im2col import Im2col
+from skcnn._engine.convolution.winograd import POINTS, Winograd, winograd_matrices
 from skcnn._engine.workspace import Workspace
 from skcnn.layers import Conv, MaxPool
 from skcnn.layers import conv as conv_module
@@ -20,24 +18,24 @@ PAIRS = [(m, r) for m in range(2, 8) for r in range(2, 8) if m + r - 1 in POINTS
 
 @pytest.mark.parametrize(("outputs", "kernel"), PAIRS)
 def test_minimal_filtering_is_filtering(outputs, kernel):
-    a, g, b = minimal_filtering(outputs, kernel)
+    a, g, b = winograd_matrices(outputs, kernel)
     assert a.shape[1] == len(g) == len(b) == outputs + kernel - 1
     rng = np.random.default_rng(0)
-    taps, x = rng.standard_normal(kernel), rng.standard_normal(outputs + kernel - 1)
-    expected = np.correlate(x, taps, "valid")
-    np.testing.assert_allclose(a @ ((g @ taps) * (b @ x)), expected, rtol=1e-10, atol=1e-12)
+    positions, x = rng.standard_normal(kernel), rng.standard_normal(outputs + kernel - 1)
+    expected = np.correlate(x, positions, "valid")
+    np.testing.assert_allclose(a @ ((g @ positions) * (b @ x)), expected, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize(("outputs", "kernel"), PAIRS)
 def test_rounding_in_float32_stays_within_ten_times_that_of_the_sum(outputs, kernel):
-    a, g, b = (matrix.astype(np.float32) for matrix in minimal_filtering(outputs, kernel))
+    a, g, b = (matrix.astype(np.float32) for matrix in winograd_matrices(outputs, kernel))
     rng = np.random.default_rng(0)
-    taps = rng.standard_normal((kernel, 64, 8))
+    positions = rng.standard_normal((kernel, 64, 8))
     x = rng.standard_normal((outputs + kernel - 1, 64, 500))
-    exact = sum(np.einsum("cf,icn->ifn", taps[j], x[j : j + outputs]) for j in range(kernel))
-    x, taps = x.astype(np.float32), taps.astype(np.float32)
-    plain = sum(np.einsum("cf,icn->ifn", taps[j], x[j : j + outputs]) for j in range(kernel))
-    points = np.einsum("pcf,pcn->pfn", np.tensordot(g, taps, 1), np.tensordot(b, x, 1))
+    exact = sum(np.einsum("cf,icn->ifn", positions[j], x[j : j + outputs]) for j in range(kernel))
+    x, positions = x.astype(np.float32), positions.astype(np.float32)
+    plain = sum(np.einsum("cf,icn->ifn", positions[j], x[j : j + outputs]) for j in range(kernel))
+    points = np.einsum("pcf,pcn->pfn", np.tensordot(g, positions, 1), np.tensordot(b, x, 1))
     error = np.std(np.tensordot(a, points, 1) - exact)
     assert error < 10 * np.std(plain - exact)
 
@@ -48,13 +46,13 @@ def by_minimal_filtering(monkeypatch):
 
     def choose(layer, input_shape, many):
         axes, channels = layer._axes(input_shape)
-        numbers = (channels, layer.n_filters, layer.interleave)
+        numbers = (channels, layer.n_filters, layer._groups)
         tile = 1 + input_shape[-1] % 3
         if len(axes) > 2 or axes[-1].stride > 1 or tile + axes[-1].kernel - 1 not in POINTS:
-            return DirectLowering(axes, *numbers)
-        return WinogradLowering(axes, *numbers, tile)
+            return Im2col(axes, *numbers)
+        return Winograd(axes, *numbers, tile)
 
-    monkeypatch.setattr(conv_module, "_lowering", choose)
+    monkeypatch.setattr(conv_module, "_algorithm", choose)
 
 
 @pytest.mark.usefixtures("by_minimal_filtering")
@@ -66,9 +64,9 @@ def by_minimal_filtering(monkeypatch):
         (Conv(4, (2, 3), padding="valid"), (5, 1, 9)),
         (Conv(3, 4, stride=(2, 1)), (7, 2, 8)),
         (Conv(3, 3, padding=((0, -1), (1, -2))), (6, 2, 8)),
-        (Conv(3, 3, interleave=2), (4, 2, 8)),
+        (Conv(3, 3)._interleaved(2), (4, 2, 8)),
         (Conv(3, 3), (2, 7)),
-        (Conv(2, 5, padding=3, interleave=5), (3, 8)),
+        (Conv(2, 5, padding=3)._interleaved(5), (3, 8)),
         (Conv(2, 3, use_bias=False), (1, 2, 1)),
     ],
 )
@@ -90,8 +88,8 @@ def test_convolution_is_the_correlation_of_scipy(data):
     weights = rng.standard_normal((*size, channels, filters))
     axes, _ = layer._axes(x.shape[:-1])
     with pytest.MonkeyPatch.context() as patch:
-        lowering = WinogradLowering(axes, channels, filters, 1, tile)
-        patch.setattr(conv_module, "_lowering", lambda *_: lowering)
+        algorithm = Winograd(axes, channels, filters, 1, tile)
+        patch.setattr(conv_module, "_algorithm", lambda *_: algorithm)
         y, _ = layer.forward({"weights": weights}, x, Workspace(), training=False)
     for f in range(filters):
         for image in range(n):
@@ -103,17 +101,17 @@ def test_convolution_is_the_correlation_of_scipy(data):
 
 def test_work_decides():
     def chosen(layer, shape, many=True):
-        return conv_module._lowering(layer, shape, many)
+        return conv_module._algorithm(layer, shape, many)
 
-    assert isinstance(chosen(Conv(32, 5), (14, 16, 14)), WinogradLowering)
-    assert isinstance(chosen(Conv(64, 3), (13, 32, 13)), WinogradLowering)
-    assert isinstance(chosen(Conv(64, 3), (32, 13)), WinogradLowering)  # signals
-    assert isinstance(chosen(Conv(32, 5), (14, 16, 14), many=False), DirectLowering)
-    assert isinstance(chosen(Conv(16, 5), (28, 1, 28)), DirectLowering)  # too few channels
-    assert isinstance(chosen(Conv(32, 5, stride=2), (14, 16, 14)), DirectLowering)
-    assert isinstance(chosen(Conv(32, 1), (14, 16, 14)), DirectLowering)
-    assert isinstance(chosen(Conv(32, 11), (14, 16, 14)), DirectLowering)  # too many points
-    assert isinstance(chosen(Conv(32, 5), (6, 14, 16, 14)), DirectLowering)  # volumes
+    assert isinstance(chosen(Conv(32, 5), (14, 16, 14)), Winograd)
+    assert isinstance(chosen(Conv(64, 3), (13, 32, 13)), Winograd)
+    assert isinstance(chosen(Conv(64, 3), (32, 13)), Winograd)  # signals
+    assert isinstance(chosen(Conv(32, 5), (14, 16, 14), many=False), Im2col)
+    assert isinstance(chosen(Conv(16, 5), (28, 1, 28)), Im2col)  # too few channels
+    assert isinstance(chosen(Conv(32, 5, stride=2), (14, 16, 14)), Im2col)
+    assert isinstance(chosen(Conv(32, 1), (14, 16, 14)), Im2col)
+    assert isinstance(chosen(Conv(32, 11), (14, 16, 14)), Im2col)  # too many points
+    assert isinstance(chosen(Conv(32, 5), (6, 14, 16, 14)), Im2col)  # volumes
 
 
 def test_float32_gradients_are_close_to_those_in_float64():
@@ -148,7 +146,7 @@ def test_pooling_reads_interleaved_columns(pool_size, width):
     results = []
     for conv, pooling in [
         (plain, pool),
-        (replace(plain, interleave=columns), replace(pool, interleaved=True)),
+        (plain._interleaved(columns), pool._interleaved()),
     ]:
         spaces = Workspace(), Workspace()
         gradients = {name: np.empty_like(values) for name, values in parameters.items()}
@@ -161,13 +159,3 @@ def test_pooling_reads_interleaved_columns(pool_size, width):
         results.append((z, dx, *gradients.values(), kept))
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
-
-
-def test_columns_that_cannot_be_interleaved_are_named():
-    with pytest.raises(ValueError, match="interleave=2 does not divide the 7 columns"):
-        Conv(3, 3, interleave=2).output_shape((7, 1, 7))
-    with pytest.raises(ValueError, match="interleave=0"):
-        Conv(3, 3, interleave=0).output_shape((7, 1, 7))
-    for pool in (MaxPool(2, interleaved=True), MaxPool(3, 1, interleaved=True)):
-        with pytest.raises(ValueError, match="windows that cover all 7 columns"):
-            pool.output_shape((6, 1, 7))

@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 
-from skcnn._data import images as inputs
-from skcnn._data.images import (
-    Images,
-    Standardizer,
+from skcnn._data import dtypes, standardizer
+from skcnn._data.batches import Images
+from skcnn._data.dtypes import compute_dtype
+from skcnn._data.image_shape import (
     check_same_shape,
-    compute_dtype,
     flatten_images,
     layer_shape,
     resolve_image_shape,
     split_channels,
 )
+from skcnn._data.standardizer import Standardizer
 from skcnn._engine.workspace import Workspace
 
 
@@ -189,7 +189,8 @@ def test_memory_order_and_memory_maps_do_not_change_a_bit(index, rows, tmp_path)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("chunk", [1, 50, 2**18])
 def test_chosen_rows_are_the_removal_of_the_others_bit_for_bit(chunk, weighted, monkeypatch):
-    monkeypatch.setattr(inputs, "CHUNK_ELEMENTS", chunk)
+    monkeypatch.setattr(dtypes, "CHUNK_ELEMENTS", chunk)
+    monkeypatch.setattr(standardizer, "CHUNK_ELEMENTS", chunk)
     X, rows = sample(), np.array([0, 2, 3, 7, 8])
     weights = np.linspace(0.5, 2, 5) if weighted else None
     chosen = Standardizer.learn(X, rows, weights, 2)
@@ -207,7 +208,8 @@ def test_chosen_rows_are_the_removal_of_the_others_bit_for_bit(chunk, weighted, 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("channels", [1, 2, 3])
 def test_moments_are_those_of_numpy_wherever_chunks_end(channels, weighted, chunk, monkeypatch):
-    monkeypatch.setattr(inputs, "CHUNK_ELEMENTS", chunk)
+    monkeypatch.setattr(dtypes, "CHUNK_ELEMENTS", chunk)
+    monkeypatch.setattr(standardizer, "CHUNK_ELEMENTS", chunk)
     X = np.random.default_rng(0).normal(1000, 3, (11, 24))
     weights = np.random.default_rng(1).uniform(0.1, 4, 11) if weighted else None
     learned = Standardizer.learn(X, None, weights, channels)

@@ -1,0 +1,67 @@
+"""The dtype of the computation, and whether X fits into it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+
+# Elements of X that are cast at a time when statistics are learned.
+CHUNK_ELEMENTS = 2**18
+
+
+def compute_dtype(dtype: npt.DTypeLike, X_dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the working dtype: what the parameter says, or for "auto" what X asks for."""
+    if dtype == "auto":
+        narrow = X_dtype.kind in "bui" and X_dtype.itemsize <= 2
+        small = X_dtype.kind == "f" and X_dtype.itemsize <= 4
+        dtype = np.float32 if narrow or small else np.float64
+    return np.dtype(dtype)
+
+
+def declared_dtype(X: Any) -> np.dtype[Any] | None:
+    """Return the NumPy type that a pandas frame of nullable columns stands for; None for others.
+
+    scikit-learn reads such a frame as float64, whatever its columns are.
+    """
+    columns = list(getattr(X, "dtypes", ()))
+    if not columns or not any(hasattr(dtype, "numpy_dtype") for dtype in columns):
+        return None
+    return np.result_type(*(getattr(dtype, "numpy_dtype", dtype) for dtype in columns))
+
+
+def largest_magnitude(X: Array, rows: Array | None) -> Any:
+    """Return the largest magnitude in the rows of X that count, without a copy of them all."""
+    if rows is None:
+        return max(abs(X.min(initial=0)), abs(X.max(initial=0)))
+    step = max(1, CHUNK_ELEMENTS // X.shape[1])
+    parts = (rows[start : start + step] for start in range(0, len(rows), step))
+    return max((largest_magnitude(X[part], None) for part in parts), default=0.0)
+
+
+def check_range(X: Array, dtype: np.dtype[Any], rows: Array | None = None) -> None:
+    """Raise a ValueError if rows of X, by default all, hold what the working dtype cannot."""
+    if X.dtype.kind != "f" or X.dtype.itemsize <= dtype.itemsize:
+        return
+    largest = largest_magnitude(X, rows)
+    if largest > np.finfo(dtype).max:
+        raise ValueError(
+            f"X holds a number of magnitude {largest:.3g}, too large for dtype {dtype}. Scale X "
+            f"down, or fit with dtype='float64'."
+        )
+
+
+def has_finite_sum(X: Array) -> bool:
+    """Return whether the sum is finite, as no sum of infinite numbers or NaN is.
+
+    scikit-learn's check starts so too, but takes longer to begin than a small prediction.
+    """
+    if X.dtype.kind != "f":
+        return True
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.add.reduce(X, axis=None)))

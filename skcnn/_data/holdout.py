@@ -1,0 +1,53 @@
+"""Which samples are held out for validation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+def hold_out(strata: Array, fraction: float, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return numbers of rows to train on and of rows to hold out, both sorted.
+
+    Each stratum gives its share, to within one row, and keeps at least one row for training.
+    Remainders go to the largest, ties by lot.
+
+    Parameters
+    ----------
+    strata : ndarray of int of shape (n,)
+        Number of each row's stratum, such as its class.
+    fraction : float
+        Share of the rows to hold out, rounded up, in (0, 1).
+    rng : numpy.random.Generator
+        Draws the rows.
+
+    Raises
+    ------
+    ValueError
+        If no stratum has two rows.
+    """
+    n = len(strata)
+    counts = np.bincount(strata)
+    room = np.maximum(counts - 1, 0)
+    n_held_out = min(int(np.ceil(fraction * n)), int(room.sum()))
+    if n_held_out == 0:
+        raise ValueError(
+            f"Too few rows for early_stopping: with n_samples={n} no row can be spared for the "
+            f"validation set, since each class keeps one to learn from. Pass X_val and y_val, or "
+            f"set early_stopping=False."
+        )
+    wanted = n_held_out * counts / n
+    taken = np.minimum(np.floor(wanted).astype(int), room)
+    lots = rng.permutation(len(counts))
+    while taken.sum() < n_held_out:
+        lacking = np.where(taken < room, wanted - taken, -np.inf)
+        taken[lots[lacking[lots].argmax()]] += 1
+    order = rng.permutation(n)
+    order = order[np.argsort(strata[order], kind="stable")]  # by stratum, shuffled within
+    rank = np.arange(n) - np.repeat(np.cumsum(counts) - counts, counts)
+    held_out = rank < np.repeat(taken, counts)
+    return np.sort(order[~held_out]), np.sort(order[held_out])

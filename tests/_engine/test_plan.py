@@ -1,0 +1,224 @@
+"""What runs computes what the layers compute one by one."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from skcnn._engine.plan import make_plan
+from skcnn.layers import (
+    Activation,
+    AveragePool,
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    Logistic,
+    MaxPool,
+    ReLU,
+    SpatialDropout,
+    Tanh,
+    Workspace,
+)
+from skcnn.layers.conv import InterleavedConv
+from skcnn.layers.pool import InterleavedMaxPool
+from skcnn.network import Network
+
+
+@dataclass(frozen=True)
+class Bump(Activation):
+    """x**2 does not say that it is increasing, and is not."""
+
+    def function(self, x, out, workspace):
+        workspace.buffer("x", x.shape, x.dtype)[:] = x
+        np.multiply(x, x, out=out)
+
+    def multiply_by_derivative(self, dy, y, workspace):
+        dy *= 2 * workspace.buffer("x", y.shape, y.dtype)
+
+
+@dataclass(frozen=True)
+class Doubled(MaxPool):
+    """A pooling of a user's own, which must run as it is."""
+
+    def forward(self, parameters, x, workspace, *, training):
+        y, cache = super().forward(parameters, x, workspace, training=training)
+        return 2 * y, cache
+
+    def backward(self, parameters, gradients, dy, cache, workspace, *, need_dx):
+        dy *= 2
+        return super().backward(parameters, gradients, dy, cache, workspace, need_dx=need_dx)
+
+
+@dataclass(frozen=True)
+class Flipped(Conv):
+    """A convolution of a user's own, which must run as it is."""
+
+    def forward(self, parameters, x, workspace, *, training):
+        flipped = np.ascontiguousarray(x[..., ::-1, :])
+        return super().forward(parameters, flipped, workspace, training=training)
+
+    def backward(self, parameters, gradients, dy, cache, workspace, *, need_dx):
+        dx = super().backward(parameters, gradients, dy, cache, workspace, need_dx=need_dx)
+        return dx if dx is None else np.ascontiguousarray(dx[..., ::-1, :])
+
+
+@dataclass(frozen=True)
+class Shifted(ReLU):
+    """An activation that overrides forward, of which nothing is known."""
+
+    is_increasing: ClassVar[bool] = True
+
+    def forward(self, parameters, x, workspace, *, training):
+        return super().forward(parameters, np.roll(x, 1, axis=-2), workspace, training=training)
+
+    def backward(self, parameters, gradients, dy, cache, workspace, *, need_dx):
+        dx = super().backward(parameters, gradients, dy, cache, workspace, need_dx=need_dx)
+        return dx if dx is None else np.roll(dx, -1, axis=-2)
+
+
+SHAPES = [(2, 9), (7, 2, 10), (8, 1, 8), (5, 3, 2, 6), (1, 2, 12)]
+BLOCKS = [
+    (Conv(3, 3), ReLU(), MaxPool(2)),
+    (Conv(3, 3), MaxPool(2), ReLU()),
+    (Conv(1, 3), Tanh(), MaxPool(2)),
+    (Conv(2, 3), Logistic(), AveragePool(2)),
+    (Conv(3, 3, use_bias=False), BatchNorm(), ReLU(), MaxPool(2)),
+    (Conv(3, 3), BatchNorm(), ReLU(), MaxPool(3)),
+    (Conv(3, 3), BatchNorm(), AveragePool(2), Tanh()),
+    (Conv(4, 3), ReLU(), MaxPool(3, stride=2)),
+    (Conv(3, 2, stride=2), Tanh(), ReLU(), MaxPool(2)),
+    (Conv(3, 3), Bump(), MaxPool(2)),
+    (Conv(3, 3), ReLU(), Bump(), MaxPool(2)),
+    (Conv(3, 3, padding=2), Bump(), ReLU(), MaxPool(2)),
+    (Conv(2, 3), Dropout(0.4), MaxPool(2)),
+    (Conv(3, 3), ReLU(), MaxPool(2), SpatialDropout(0.4), Conv(2, 2), Tanh(), AveragePool(2)),
+    (Conv(3, 3), ReLU(), MaxPool(1), MaxPool(2)),
+    (MaxPool(2), Conv(3, 2), ReLU()),
+    (Conv(2, 3), MaxPool(2), MaxPool(2)),
+    (Flipped(3, 3), ReLU(), MaxPool(2)),
+    (Conv(3, 3), ReLU(), Doubled(2)),
+    (Conv(3, 3), Shifted(), MaxPool(2)),
+]
+CASES = [
+    (tuple(layer.narrowed((*shape[:-2], shape[-1])) for layer in block), shape)
+    for block in BLOCKS
+    for shape in SHAPES
+]
+
+
+def one_by_one(network, x, dy, rng):
+    """Run the network's layers themselves; return output, gradient vector and state."""
+    views, gradient = network.views(), np.full_like(network.parameters, np.nan)
+    gradients = network.views(gradient)
+    spaces, caches = [Workspace(rng) for _ in network.layers], []
+    for layer, parameters, space, shape in zip(
+        network.layers, views, spaces, network.shapes[1:], strict=True
+    ):
+        x, cache = layer.forward(parameters, x, space, training=True)
+        assert x.shape[:-1] == shape
+        caches.append(cache)
+    y = x.copy()
+    for number in reversed(range(len(network.layers))):
+        dy = network.layers[number].backward(
+            views[number], gradients[number], dy, caches[number], spaces[number], need_dx=True
+        )
+    return y, gradient, network.state.copy()
+
+
+def planned(network, x, dy, rng):
+    """Run the plan."""
+    gradient = np.full_like(network.parameters, np.nan)
+    spaces = network.workspaces(rng)
+    y, caches = network.forward(x, spaces, training=True)
+    y = y.copy()
+    network.backward(dy, caches, network.views(gradient), spaces)
+    return y, gradient, network.state.copy()
+
+
+@pytest.mark.parametrize(("block", "shape"), CASES)
+def test_plan_agrees_with_layers_run_one_by_one(block, shape):
+    network = Network((*block, Flatten(), Dense(3)), shape, np.float64)
+    rng = np.random.default_rng(0)
+    network.parameters[:] = rng.standard_normal(network.parameters.size)
+    state = network.state[:] = rng.uniform(0.5, 2, network.state.size)
+    x, dy = rng.standard_normal((*shape, 9)), rng.standard_normal((3, 9))
+    results = []
+    for run in (one_by_one, planned):
+        network.state[:] = state
+        results.append(run(network, x.copy(), dy.copy(), np.random.default_rng(1)))
+    for expected, got in zip(*results, strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(("block", "shape"), CASES)
+def test_predictions_of_the_plan_agree_with_layers_run_one_by_one(block, shape):
+    network = Network((*block, Flatten(), Dense(3)), shape, np.float64)
+    rng = np.random.default_rng(0)
+    network.parameters[:] = rng.standard_normal(network.parameters.size)
+    network.state[:] = rng.uniform(0.5, 2, network.state.size)
+    x = rng.standard_normal((*shape, 9))
+    expected = x.copy()
+    for layer, parameters in zip(network.layers, network.views(), strict=True):
+        expected, _ = layer.forward(parameters, expected, Workspace(), training=False)
+    y, _ = network.forward(x, network.workspaces(in_place=True), training=False)
+    np.testing.assert_allclose(y, expected, rtol=1e-9, atol=1e-11)
+
+
+def kinds(*layers, shape=(8, 1, 8)):
+    return [type(step.operation).__name__ for step in make_plan(layers, shape).steps]
+
+
+def test_max_pooling_comes_before_bias_and_activations_that_are_increasing():
+    pooled = ["InterleavedConv", "InterleavedMaxPool", "Bias", "ReLU"]
+    assert kinds(Conv(3), ReLU(), MaxPool(2)) == pooled
+    assert kinds(Conv(3), MaxPool(2), ReLU()) == pooled
+    assert kinds(Conv(3), Tanh(), ReLU(), MaxPool(2)) == [*pooled[:3], "Tanh", "ReLU"]
+
+
+def test_what_may_not_trade_places_stays():
+    assert kinds(Conv(3), Bump(), MaxPool(2)) == ["InterleavedConv", "Bump", "InterleavedMaxPool"]
+    assert kinds(Conv(3), ReLU(), AveragePool(2)) == ["Conv", "ReLU", "AveragePool"]
+    assert kinds(Conv(3), BatchNorm(), ReLU(), MaxPool(2)) == [
+        "InterleavedConv",
+        "BatchNorm",
+        "InterleavedMaxPool",
+        "ReLU",
+    ]
+    assert kinds(Conv(3), Dropout(), MaxPool(2)) == ["Conv", "Dropout", "MaxPool"]
+    assert kinds(Flipped(3), ReLU(), MaxPool(2)) == ["Flipped", "ReLU", "MaxPool"]
+    assert kinds(Conv(3), ReLU(), Doubled(2)) == ["Conv", "ReLU", "Doubled"]
+    assert kinds(Conv(3), Shifted(), MaxPool(2)) == ["Conv", "Shifted", "MaxPool"]
+
+
+def test_a_pooling_of_nothing_changes_nothing():
+    assert kinds(Conv(3), ReLU(), MaxPool(1)) == ["Conv", "ReLU", "MaxPool"]
+
+
+def test_columns_are_in_groups_only_where_windows_cover_them_without_overlap():
+    plan = make_plan((Conv(9), ReLU(), MaxPool(3)), (9, 1, 10))
+    conv, pool, *_ = (step.operation for step in plan.steps)
+    assert isinstance(conv, InterleavedConv)
+    assert conv.groups == 3
+    assert isinstance(pool, InterleavedMaxPool)
+    overlapping = make_plan((Conv(9), ReLU(), MaxPool(3, 2)), (9, 1, 9)).steps
+    assert [type(step.operation) for step in overlapping[:2]] == [Conv, MaxPool]
+
+
+def test_what_no_pooling_window_reaches_is_not_computed():
+    assert make_plan((Conv(4), ReLU(), MaxPool(2)), (9, 1, 8)).shapes[1] == (8, 4, 8)
+    assert make_plan((Conv(4), Tanh(), AveragePool(3)), (9, 1, 8)).shapes[1] == (9, 4, 6)
+
+
+def test_statistics_of_batch_normalization_are_those_of_the_whole_feature_map():
+    plan = make_plan((Conv(4), BatchNorm(), ReLU(), MaxPool(2)), (9, 1, 9))
+    assert plan.shapes[1] == (9, 4, 9)
+
+
+def test_network_shows_what_was_asked_for():
+    layers = (Conv(4), ReLU(), MaxPool(2))
+    network = Network(layers, (9, 1, 9))
+    assert network.layers == layers
+    assert network.shapes == [(9, 1, 9), (9, 4, 9), (9, 4, 9), (4, 4, 4)]
