@@ -10,15 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 
-from skcnn._data.class_weights import weight_of_each_class
-from skcnn._data.labels import check_labels, encode, with_labels
+from skcnn._data.labels import check_classes, check_labels
 from skcnn._data.samples import Data
+from skcnn._data.sklearn_compat import Interval, StrOptions, _fit_context
 from skcnn._estimator.base import BaseCNN, can_continue
-from skcnn._estimator.sklearn_compat import Interval, StrOptions, _fit_context
+from skcnn._estimator.targets import ClassTargets
 from skcnn.layers import Activation
-from skcnn.losses import CrossEntropy, Loss
+from skcnn.losses import CrossEntropy
 from skcnn.optimizers import Optimizer
 from skcnn.schedules import Schedule
 from skcnn.weight_averaging import WeightAveraging
@@ -258,7 +257,42 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
-        self._store(locals())
+        self.n_filters = n_filters
+        self.filter_size = filter_size
+        self.pool_size = pool_size
+        self.pooling = pooling
+        self.padding = padding
+        self.stride = stride
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.layers = layers
+        self.block_dropout = block_dropout
+        self.batch_norm = batch_norm
+        self.image_shape = image_shape
+        self.standardize = standardize
+        self.dtype = dtype
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.alpha = alpha
+        self.max_grad_norm = max_grad_norm
+        self.weight_averaging = weight_averaging
+        self.label_smoothing = label_smoothing
+        self.augment = augment
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -337,17 +371,16 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
             ``class_weight="balanced"``, since one call does not know the other rows.
         """
 
-        def take_note_of_y(data: Data) -> Data:
+        def learn_targets(data: Data, known: ClassTargets | None) -> tuple[ClassTargets, Data]:
             if isinstance(self.class_weight, str):
                 raise ValueError(
                     f"class_weight={self.class_weight!r} is not known in partial_fit, which does "
                     f"not see all rows. Pass a dict, or sample_weight."
                 )
-            self._check_classes(classes)
-            left_out = [label for label, weight in (self.class_weight or {}).items() if not weight]
-            return self._class_weighted(data, with_labels(self.classes_, left_out))
+            all_classes = check_classes(classes, None if known is None else known.classes)
+            return ClassTargets.of_classes(data, all_classes, self.class_weight, self._loss)
 
-        return self._partial_fit(X, y, sample_weight, take_note_of_y)
+        return self._partial_fit(X, y, sample_weight, learn_targets)
 
     def predict(self, X: Any) -> Array:
         """Return the most probable class of each image.
@@ -362,9 +395,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         y : ndarray of shape (n_samples,)
             In the dtype of the labels seen in fit.
         """
-        best = self._outputs(X).argmax(axis=0)
-        labels: Array = self.classes_[best]
-        return labels
+        return self._predict(X)
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of each class, the softmax of the network's outputs.
@@ -437,61 +468,9 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     def _check_y(self, y: Any, name: str) -> Array:
         return check_labels(y, name)
 
-    def _take_note_of_y(self, data: Data, *, first: bool) -> Data:
-        check_classification_targets(data.y)
-        data = self._class_weighted(data, np.unique(data.y))
-        classes = np.unique(data.y)  # a class of zero weight is none
-        if first:
-            self.classes_ = classes
-        elif not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"With warm_start=True y must have the classes of the first call, "
-                f"{self.classes_.tolist()}, but has {classes.tolist()}. Set warm_start=False, or "
-                f"fit a clone, to start again."
-            )
-        return data
+    def _learn_targets(self, data: Data, known: ClassTargets | None) -> tuple[ClassTargets, Data]:
+        return ClassTargets.learn(data, self.class_weight, self._loss, known)
 
-    def _check_classes(self, classes: Any) -> None:
-        """Set classes_ at the first partial_fit; later compare."""
-        first = not hasattr(self, "classes_")
-        if classes is None:
-            if first:
-                raise ValueError("classes must be passed on the first call to partial_fit.")
-            return
-        classes = np.unique(check_labels(classes, "classes"))
-        if first:
-            self.classes_ = classes
-        elif not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"classes={classes.tolist()} differ from those of the first call, "
-                f"{self.classes_.tolist()}. Leave classes out, or fit a clone."
-            )
-
-    def _class_weighted(self, data: Data, classes: Array) -> Data:
-        """Multiply the weights by those of the classes, and remember these."""
-        targets = encode(data.y, classes)
-        self._class_weights: tuple[Array, Array] | None = None
-        if self.class_weight is None:
-            return data
-        weights = weight_of_each_class(self.class_weight, classes, targets, data.weights)
-        self._class_weights = classes, weights
-        return data.weighted_by(weights[targets], "sample_weight times class_weight")
-
-    def _weighted(self, data: Data) -> Data:
-        if self._class_weights is None:
-            return data
-        classes, weights = self._class_weights
-        factors = weights[encode(data.y, classes, "y_val")]
-        return data.weighted_by(factors, "sample_weight_val times class_weight")
-
-    def _strata(self, data: Data) -> Array:
-        return encode(data.y, self.classes_)
-
-    def _encode(self, data: Data, name: str) -> Array:
-        return encode(data.y, self.classes_, name)
-
-    def _n_outputs(self) -> int:
-        return len(self.classes_)
-
-    def _loss(self) -> Loss:
+    @property
+    def _loss(self) -> CrossEntropy:
         return CrossEntropy(self.label_smoothing)

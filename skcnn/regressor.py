@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
-import numpy as np
 import numpy.typing as npt
 from sklearn.base import RegressorMixin
 from sklearn.metrics import get_scorer_names
-from sklearn.utils import Tags, check_array
+from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 
 from skcnn._data.samples import Data
-from skcnn._data.standardizer import Standardizer
+from skcnn._data.sklearn_compat import StrOptions, _fit_context
 from skcnn._estimator.base import BaseCNN, can_continue
-from skcnn._estimator.sklearn_compat import StrOptions, _fit_context
+from skcnn._estimator.targets import NumberTargets
 from skcnn.layers import Activation
 from skcnn.losses import AbsoluteError, Loss, SquaredError
 from skcnn.optimizers import Optimizer
@@ -258,7 +256,41 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
-        self._store(locals())
+        self.n_filters = n_filters
+        self.filter_size = filter_size
+        self.pool_size = pool_size
+        self.pooling = pooling
+        self.padding = padding
+        self.stride = stride
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.layers = layers
+        self.loss = loss
+        self.block_dropout = block_dropout
+        self.batch_norm = batch_norm
+        self.image_shape = image_shape
+        self.standardize = standardize
+        self.dtype = dtype
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.alpha = alpha
+        self.max_grad_norm = max_grad_norm
+        self.weight_averaging = weight_averaging
+        self.augment = augment
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -333,10 +365,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
             As in :meth:`fit`, and if the number of outputs or the architecture's parameters were
             changed in between.
         """
-        first = not hasattr(self, "network_")
-        return self._partial_fit(
-            X, y, sample_weight, lambda data: self._take_note_of_y(data, first=first)
-        )
+        return self._partial_fit(X, y, sample_weight, self._learn_targets)
 
     def predict(self, X: Any) -> Array:
         """Return the numbers that the network predicts for each image.
@@ -351,10 +380,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         y : ndarray of float64 of shape (n_samples,) or (n_samples, n_outputs)
             In the form of the y seen in fit.
         """
-        outputs = self._outputs(X).T.astype(np.float64, order="C")
-        outputs *= self._target_scale.deviation
-        outputs += self._target_scale.mean
-        return outputs.reshape(len(outputs), *self._target_shape)
+        return self._predict(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination R2, a mean over outputs.
@@ -381,52 +407,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         return tags
 
     def _check_y(self, y: Any, name: str) -> Array:
-        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name=name)
-        if y.ndim == 0 or (y.ndim == 2 and y.shape[1] == 0):
-            raise ValueError(
-                f"{name} has shape {y.shape}, but numbers of shape (n_samples,) or "
-                f"(n_samples, n_outputs) are needed."
-            )
-        numbers: Array = y
-        return numbers
+        return NumberTargets.check(y, name)
 
-    def _take_note_of_y(self, data: Data, *, first: bool) -> Data:
-        if first:
-            self.n_outputs_ = 1 if data.y.ndim == 1 else data.y.shape[1]
-            self._target_shape: tuple[int, ...] = data.y.shape[1:]
-        self._check_n_outputs(data.y, "y")
-        return data
-
-    def _check_n_outputs(self, y: Array, name: str) -> None:
-        n_outputs = 1 if y.ndim == 1 else y.shape[1]
-        if n_outputs != self.n_outputs_:
-            raise ValueError(
-                f"{name} has {n_outputs} output(s), but the y of the first fit has "
-                f"{self.n_outputs_}. Give as many columns, or fit a clone to start again."
-            )
-
-    def _learn_targets(self, data: Data) -> None:
-        columns = data.y.reshape(len(data), self.n_outputs_)
-        scale = Standardizer.learn(columns, None, data.relative_weights, self.n_outputs_)
-        # a constant is its own mean, without rounding, which Adam would learn as if it were large
-        constant = columns.min(axis=0) == columns.max(axis=0)
-        self._target_scale = replace(scale, mean=np.where(constant, columns[0], scale.mean))
-
-    def _encode(self, data: Data, name: str) -> Array:
-        self._check_n_outputs(data.y, name)
-        columns = data.y.reshape(len(data), self.n_outputs_) - self._target_scale.mean
-        columns /= self._target_scale.deviation
-        with np.errstate(over="ignore"):
-            targets: Array = columns.astype(self.network_.dtype)
-        if not np.isfinite(targets).all():
-            raise ValueError(
-                f"{name} is too far from what the first fit has seen for {self.network_.dtype}. "
-                f"Scale the targets, or use dtype='float64'."
-            )
-        return targets
-
-    def _n_outputs(self) -> int:
-        return self.n_outputs_
-
-    def _loss(self) -> Loss:
-        return LOSSES[self.loss]()
+    def _learn_targets(self, data: Data, known: NumberTargets | None) -> tuple[NumberTargets, Data]:
+        return NumberTargets.learn(data, LOSSES[self.loss](), known), data

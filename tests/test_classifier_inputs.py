@@ -135,7 +135,7 @@ def test_working_dtype_follows_from_x_and_is_kept_throughout(name, images, make_
         assert model.network_.parameters.dtype == dtype
         model.partial_fit(X, y)
         assert model.network_.parameters.dtype == dtype
-        state = model._progress.optimizer_state
+        state = model._fitted.state.optimizer_state
         assert {part.dtype for part in state.values() if hasattr(part, "dtype")} <= {
             np.dtype(dtype)
         }

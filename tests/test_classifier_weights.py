@@ -261,9 +261,11 @@ def test_statistics_of_the_input_are_weighted(make_classifier):
     times = rng.integers(0, 4, 30)
     model = make_classifier().fit(X, y, sample_weight=times)
     repeated = X.repeat(times, axis=0)
-    np.testing.assert_allclose(model._standardizer.mean, repeated.mean(axis=(0, 1, 2)), rtol=1e-12)
     np.testing.assert_allclose(
-        model._standardizer.deviation, repeated.std(axis=(0, 1, 2)), rtol=1e-12
+        model._fitted.standardizer.mean, repeated.mean(axis=(0, 1, 2)), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        model._fitted.standardizer.deviation, repeated.std(axis=(0, 1, 2)), rtol=1e-12
     )
 
 

@@ -58,8 +58,8 @@ def assert_same(assert_same_bits):
         assert_same_bits(one, other, X)
         assert one.n_iter_ == other.n_iter_ == len(one.loss_curve_)
         assert records(one) == records(other)
-        assert one._progress.steps == other._progress.steps
-        assert one._progress.schedule_state == other._progress.schedule_state
+        assert one._fitted.state.steps == other._fitted.state.steps
+        assert one._fitted.state.schedule_state == other._fitted.state.schedule_state
 
     return check
 
@@ -145,9 +145,9 @@ def test_weights_of_rows_and_classes_go_on(digits, make_classifier, assert_same)
 def test_what_was_learned_of_the_input_stays(digits, make_classifier):
     X, y = digits
     model = make_classifier(warm_start=True).fit(X, y)
-    learned = pickle.dumps(model._standardizer)
+    learned = pickle.dumps(model._fitted.standardizer)
     model.fit(3 * X + 1, y)
-    assert pickle.dumps(model._standardizer) == learned
+    assert pickle.dumps(model._fitted.standardizer) == learned
 
 
 # What each call starts from
@@ -204,7 +204,7 @@ def test_restored_best_weights_are_gone_on_from(digits, make_classifier):
     model.fit(X[:200], y[:200], **given)
     best = model.network_.copy()
     assert model.best_iter_ == 2
-    assert model._progress.optimizer_state is None
+    assert model._fitted.state.optimizer_state is None
     tiny = deepcopy(model).set_params(learning_rate=1e-300, max_iter=1, early_stopping=False)
     tiny.set_params(scoring="loss").fit(X[:200], y[:200])
     assert np.array_equal(tiny.network_.parameters, best.parameters)

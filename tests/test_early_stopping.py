@@ -224,7 +224,7 @@ def test_training_sees_the_rest_only(digits, make_classifier):
     assert kept.sum() == 270
     expected = make_classifier(**kind).fit(X[kept], y[kept])
     assert model.loss_curve_ == expected.loss_curve_
-    assert np.array_equal(model._standardizer.mean, expected._standardizer.mean)
+    assert np.array_equal(model._fitted.standardizer.mean, expected._fitted.standardizer.mean)
 
 
 def test_the_split_comes_from_random_state(digits, make_classifier, assert_same_bits):

@@ -197,16 +197,16 @@ def test_statistics_of_the_input_are_learned_once(digits, make_classifier):
     X, y = digits
     first, rest = slice(0, 100), slice(100, 300)
     model = make_classifier().partial_fit(X[first], y[first], classes=range(10))
-    learned = pickle.dumps(model._standardizer)
+    learned = pickle.dumps(model._fitted.standardizer)
     probabilities = model.predict_proba(X)
     model.partial_fit(1000 * X[rest] + 5, y[rest])
-    assert pickle.dumps(model._standardizer) == learned
+    assert pickle.dumps(model._fitted.standardizer) == learned
     other = make_classifier().partial_fit(X[first], y[first], classes=range(10))
     np.testing.assert_array_equal(other.predict_proba(X), probabilities)
     model = make_classifier(max_iter=1).fit(X, y)
-    learned = pickle.dumps(model._standardizer)
+    learned = pickle.dumps(model._fitted.standardizer)
     model.partial_fit(X * 7, y)
-    assert pickle.dumps(model._standardizer) == learned
+    assert pickle.dumps(model._fitted.standardizer) == learned
 
 
 def test_a_changed_learning_rate_and_batch_size_are_used(digits, make_classifier):

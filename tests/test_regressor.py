@@ -95,13 +95,13 @@ def test_the_absolute_error_leads_to_medians(make_linear):
         loss="absolute_error", learning_rate_schedule=lambda step: 20 / (step + 20), max_iter=3000
     )
     predicted = model.fit(np.zeros((5, 4)), y).predict(np.zeros((1, 4)))
-    scale = model._target_scale.deviation
+    scale = model._fitted.targets.scale.deviation
     assert (np.abs(predicted - [[3, 5]]) < 0.02 * scale).all()
     predicted = model.fit(np.zeros((5, 4)), y, weights).predict(np.zeros((1, 4)))
-    scale = model._target_scale.deviation
+    scale = model._fitted.targets.scale.deviation
     assert (np.abs(predicted - [[3, 5]]) < 0.02 * scale).all()
     heavy = model.fit(np.zeros((5, 4)), y, [1, 1, 1, 1, 5]).predict(np.zeros((1, 4)))
-    assert (np.abs(heavy - [[1000, 7]]) < 0.02 * model._target_scale.deviation).all()
+    assert (np.abs(heavy - [[1000, 7]]) < 0.02 * model._fitted.targets.scale.deviation).all()
 
 
 def test_the_default_network_finds_what_is_local(images):
@@ -229,9 +229,9 @@ def test_k_epochs_and_then_m_are_k_plus_m(make_regressor, images, solver):
 def test_partial_fit_keeps_the_scale_of_the_first_call(make_regressor, images):
     X, y = images
     model = make_regressor().partial_fit(X, y)
-    scale = model._target_scale
+    scale = model._fitted.targets.scale
     model.partial_fit(X, 3 * y + 7)
-    assert model._target_scale is scale
+    assert model._fitted.targets.scale is scale
     np.testing.assert_allclose(scale.mean, y.mean(axis=0))
     np.testing.assert_allclose(scale.deviation, y.std(axis=0))
 
@@ -272,7 +272,7 @@ def test_the_best_epoch_is_restored(make_regressor, images, scoring):
 def test_a_part_is_held_out_and_nothing_is_learned_from_it(make_regressor, images):
     X, y = images
     model = make_regressor(early_stopping=True, validation_fraction=0.25).fit(X, y[:, 0])
-    taken = model._target_scale.mean[0]
+    taken = model._fitted.targets.scale.mean[0]
     assert taken != y[:, 0].mean()
     assert len(model.validation_scores_) == model.n_iter_
     assert not hasattr(model, "partial_fit")

@@ -24,6 +24,14 @@ def compute_dtype(dtype: npt.DTypeLike, X_dtype: np.dtype[Any]) -> np.dtype[Any]
     return np.dtype(dtype)
 
 
+def resolve_dtype(dtype: npt.DTypeLike, X_dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the working dtype, or raise a ValueError if the parameter names another kind."""
+    resolved = compute_dtype(dtype, X_dtype)
+    if resolved not in (np.float32, np.float64):
+        raise ValueError(f"dtype={dtype!r} must be 'auto', float32 or float64.")
+    return resolved
+
+
 def declared_dtype(X: Any) -> np.dtype[Any] | None:
     """Return the NumPy type that a pandas frame of nullable columns stands for; None for others.
 

@@ -50,6 +50,27 @@ def check_labels(y: Any, name: str = "y") -> Array:
     return labels
 
 
+def check_classes(classes: Any, known: Array | None) -> Array:
+    """Return all classes, sorted, as given to a first call or as known from it.
+
+    Raises
+    ------
+    ValueError
+        If they are missing at first, or others than those known.
+    """
+    if classes is None:
+        if known is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        return known
+    given: Array = np.unique(check_labels(classes, "classes"))
+    if known is not None and not np.array_equal(given, known):
+        raise ValueError(
+            f"classes={given.tolist()} differ from those of the first call, {known.tolist()}. "
+            f"Leave classes out, or fit a clone."
+        )
+    return given
+
+
 def _of_one_kind(labels: Array, name: str) -> Array:
     """Return an object array of strings as it is, and one of numbers in a dtype of theirs."""
     kinds = {str if isinstance(label, str) else type(label) for label in labels.ravel()}

@@ -32,6 +32,8 @@ class Data:
         Which rows of X; None: all.
     weights : ndarray or None
         Positive weights; None: all rows count the same.
+    codes : ndarray of int or None
+        Class indices, where y holds labels and they have been encoded.
     """
 
     X: Array
@@ -40,6 +42,7 @@ class Data:
     y: Array
     rows: Array | None = None
     weights: Array | None = None
+    codes: Array | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -51,6 +54,7 @@ class Data:
             y=self.y[index],
             rows=index if self.rows is None else self.rows[index],
             weights=None if self.weights is None else self.weights[index],
+            codes=None if self.codes is None else self.codes[index],
         )
 
     def weighted_by(self, factors: Array, name: str) -> Data:

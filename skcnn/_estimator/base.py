@@ -1,31 +1,79 @@
-"""BaseCNN: what fit and partial_fit do, whatever the targets are."""
+"""BaseCNN: what fit, partial_fit and predictions do, whatever the targets are."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, NoReturn, Self
+from collections.abc import Callable
+from copy import copy
+from functools import partial
+from typing import Any, ClassVar, NamedTuple, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
+from skcnn._data.batches import Images
+from skcnn._data.dtypes import resolve_dtype
 from skcnn._data.holdout import hold_out
+from skcnn._data.image_shape import resolve_image_shape
 from skcnn._data.mini_batches import mini_batches
 from skcnn._data.samples import Data, Samples
+from skcnn._data.validate import (
+    check_data,
+    check_images,
+    errors_of_validation_set,
+    number_check,
+    validation_is_given,
+)
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import Team, thread_count
-from skcnn._estimator.model import SPLITTING, Model
+from skcnn._estimator.build import SPLITTING, build, continued, seed_sequence
+from skcnn._estimator.fitted import Columns, Fitted
+from skcnn._estimator.parameters import (
+    PARAMETER_CONSTRAINTS,
+    check_full_batch,
+    followed_score,
+    make_patience,
+    make_plan,
+    takes_all_samples,
+)
 from skcnn._estimator.progress_bar import EpochBar
-from skcnn._estimator.sklearn_callbacks import CallbackSupportMixin, FitTasks
+from skcnn._estimator.scoring import validation_score
+from skcnn._estimator.sklearn_callbacks import Attributes, CallbackSupportMixin, FitTasks
+from skcnn._estimator.targets import Targets
 from skcnn._training.epochs import Plan, train
+from skcnn._training.evaluation import Validation
 from skcnn._training.lbfgs import Objective, train_lbfgs
-from skcnn._training.recorder import Finished, Recorder, Snapshot
+from skcnn._training.prediction import outputs_of
+from skcnn._training.recorder import Recorder, Snapshot
 from skcnn._training.stopping import DivergenceError, Patience
-from skcnn.losses import Loss
+from skcnn.augmentation import Augment
+from skcnn.layers import Activation
+from skcnn.network import Network
+from skcnn.optimizers import Optimizer
+from skcnn.schedules import Schedule
+from skcnn.weight_averaging import WeightAveraging
 
 Array = npt.NDArray[Any]
+Learn = Callable[[Data, Any], tuple[Targets, Data]]
+
+
+class Given(NamedTuple):
+    """What a fit is given, checked."""
+
+    data: Data
+    held_out: Data | None  # a validation set that the user passed
+    columns: Columns
+    image_shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+class Parts(NamedTuple):
+    """What is trained on, and what is only measured."""
+
+    training: Data
+    held_out: Data | None
 
 
 def can_continue(estimator: BaseCNN) -> bool:
@@ -35,7 +83,7 @@ def can_continue(estimator: BaseCNN) -> bool:
             "partial_fit is not available with early_stopping=True, since a single epoch cannot "
             "be stopped early. Set early_stopping=False, or use warm_start=True."
         )
-    if estimator._full_batch:
+    if takes_all_samples(estimator.solver):
         raise AttributeError(
             "partial_fit is not available with solver='lbfgs', which needs all data at once. Use "
             "solver='adam' or 'sgd'."
@@ -43,170 +91,261 @@ def can_continue(estimator: BaseCNN) -> bool:
     return True
 
 
-class BaseCNN(CallbackSupportMixin, Model):
-    """Fits, whatever the targets are. What a subclass defines stands in Model."""
+class BaseCNN(CallbackSupportMixin, BaseEstimator):
+    """An estimator but for its targets: a subclass checks and learns these.
+
+    No attribute changes before a fit or an epoch of partial_fit has ended well.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = PARAMETER_CONSTRAINTS
+
+    n_filters: Any
+    filter_size: Any
+    pool_size: Any
+    pooling: str
+    padding: Any
+    stride: Any
+    hidden_layer_sizes: Any
+    activation: str | Activation
+    dropout: float
+    layers: Any
+    block_dropout: float
+    batch_norm: bool
+    augment: Augment
+    image_shape: Any
+    standardize: bool
+    dtype: Any
+    solver: str | Optimizer
+    learning_rate: float
+    learning_rate_schedule: str | Schedule | Callable[[int], float]
+    alpha: float
+    max_grad_norm: float | None
+    weight_averaging: str | WeightAveraging | None
+    batch_size: int | str
+    max_iter: int
+    shuffle: bool
+    tol: float | None
+    n_iter_no_change: int
+    early_stopping: bool
+    validation_fraction: float
+    scoring: Any
+    warm_start: bool
+    n_jobs: int | None
+    random_state: Any
+    verbose: int
+
+    _fitted: Fitted
+    network_: Network
+    image_shape_: tuple[int, ...]
+
+    def _check_y(self, y: Any, name: str) -> Array:
+        """Return y as an array with one entry a sample, or raise a ValueError."""
+        raise NotImplementedError
+
+    def _learn_targets(self, data: Data, known: Any) -> tuple[Targets, Data]:
+        """Return what y is, compared with the targets of an earlier call, and weighted data."""
+        raise NotImplementedError
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any]) -> Self:
         """Train for `max_iter` epochs, afresh or with `warm_start` further."""
-        first = not (self.warm_start and hasattr(self, "network_"))
+        earlier = vars(self).get("_fitted") if self.warm_start else None
         tasks = FitTasks(self, self.max_iter, X, y, sample_weight)
-        with _restored_on_error(self):
-            self._check_full_batch()
-            data = self._check_data(X, y, sample_weight, reset=first)
-            data = self._take_note_of_y(data, first=first)
-            held_out, held_out_by_user = None, _is_given(*validation)
-            if first:
-                self._seed = check_random_state(self.random_state).randint(2**31 - 1, size=4)
-            if self.early_stopping and not held_out_by_user:
-                rng = np.random.default_rng(self._seed_sequence(SPLITTING))
-                parts = hold_out(self._strata(data), self.validation_fraction, rng)
-                data, held_out = (data.take(part) for part in parts)
-            followed = self._followed(held_out_by_user or self.early_stopping)
-            self._begin(data, followed) if first else self._continue(followed)
-            if held_out_by_user:
-                held_out = self._check_validation_data(*validation)
-            interrupt = self._train(
-                data, held_out, self.max_iter, tasks, keep_state=self.warm_start
-            )
-            if interrupt is None:
-                tasks.end()
+        given = self._validate(X, y, sample_weight, validation, earlier)
+        targets, parts, seed = self._encode(given, self._learn_targets, earlier)
+        start = self._build(given, targets, parts, seed, earlier)
+        trained, interrupt = self._train(start, parts, self.max_iter, tasks, self.warm_start)
+        if interrupt is None:
+            tasks.end(lambda: trained.attributes)
+        self._publish(trained)
         if interrupt is not None:
             raise interrupt
         return self
 
-    def _partial_fit(
-        self, X: Any, y: Any, sample_weight: Any, take_note_of_y: Callable[[Data], Data]
-    ) -> Self:
-        """Train for one epoch; `take_note_of_y` does what the method does for fit."""
-        first = not hasattr(self, "network_")
-        with _restored_on_error(self):
-            data = self._check_data(X, y, sample_weight, reset=first)
-            data = take_note_of_y(data)
-            if first:
-                self._seed = check_random_state(self.random_state).randint(2**31 - 1, size=4)
-                self._begin(data, "loss")
-            else:
-                self._continue("loss")
-            interrupt = self._train(data, None, None, FitTasks(), keep_state=True)
-            if interrupt is not None:
-                raise interrupt
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, learn_targets: Learn) -> Self:
+        """Train for one epoch; `learn_targets` does what the method does for fit."""
+        earlier = vars(self).get("_fitted")
+        given = self._validate(X, y, sample_weight, (None, None, None), earlier)
+        targets, parts, seed = self._encode(given, learn_targets, earlier)
+        start = self._build(given, targets, parts, seed, earlier)
+        trained, interrupt = self._train(start, parts, None, FitTasks(), keep_state=True)
+        if interrupt is not None:
+            raise interrupt
+        self._publish(trained)
         return self
 
-    def _followed(self, validated: bool) -> str:
-        """Return the name of the score that a schedule is told."""
-        scoring = self.scoring if isinstance(self.scoring, str) else "by a function"
-        return f"validation {scoring}" if validated else "loss"
+    def _validate(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        validation: tuple[Any, Any, Any],
+        earlier: Fitted | None,
+    ) -> Given:
+        """Check what a fit is given, by itself and against an earlier call."""
+        check_full_batch(self)
+        checked = self if earlier else copy(self)  # scikit-learn writes on what it checks
+        check = partial(check_data, checked, check_targets=self._check_y)
+        if earlier:
+            columns, image_shape = earlier.columns, earlier.image_shape
+            dtype = earlier.network.dtype
+            data = check(X, y, sample_weight, image_shape=image_shape, dtype=dtype)
+        else:
+            data = check(X, y, sample_weight)
+            dtype = resolve_dtype(self.dtype, data.X_dtype)
+            columns = Columns(data.X.shape[1], getattr(checked, "feature_names_in_", None))
+            image_shape = resolve_image_shape(self.image_shape, data.X_shape, columns.number)
+        held_out = None
+        if validation_is_given(*validation):
+            with errors_of_validation_set():
+                held_out = check(*validation, image_shape=image_shape, dtype=dtype, suffix="_val")
+        return Given(data, held_out, columns, image_shape, dtype)
+
+    def _encode(
+        self, given: Given, learn_targets: Learn, earlier: Fitted | None
+    ) -> tuple[Targets, Parts, Array]:
+        """Learn what y is, and hold samples out; return the seed that did so, too."""
+        targets, data = learn_targets(given.data, earlier.targets if earlier else None)
+        seed = earlier.seed if earlier else _draw_seed(self.random_state)
+        if given.held_out is not None:
+            with errors_of_validation_set():
+                return targets, Parts(data, targets.weigh(given.held_out)), seed
+        if not self.early_stopping:
+            return targets, Parts(data, None), seed
+        rng = np.random.default_rng(seed_sequence(seed, SPLITTING))
+        training, held_out = hold_out(targets.strata(data), self.validation_fraction, rng)
+        return targets, Parts(data.take(training), data.take(held_out)), seed
+
+    def _build(
+        self, given: Given, targets: Targets, parts: Parts, seed: Array, earlier: Fitted | None
+    ) -> Fitted:
+        """Return the model that training starts from."""
+        followed = followed_score(self, validated=parts.held_out is not None)
+        if earlier:
+            return continued(self, earlier, parts.training, targets, followed)
+        _, _, columns, image_shape, dtype = given
+        return build(self, parts.training, targets, columns, image_shape, dtype, seed, followed)
 
     def _train(
         self,
-        data: Data,
-        held_out: Data | None,
+        start: Fitted,
+        parts: Parts,
         n_epochs: int | None,
         tasks: FitTasks,
-        *,
         keep_state: bool,
-    ) -> KeyboardInterrupt | None:
-        """Train and record; return an interrupt that left finished epochs behind.
+    ) -> tuple[Fitted, KeyboardInterrupt | None]:
+        """Return the trained model, and an interrupt that left finished epochs behind.
 
         n_epochs=None is one epoch of nobody knows how many.
         """
-        samples, loss = self._augmented(self._samples(data, "y"), data), self._loss()
-        plan = self._plan(len(data), n_epochs)
-        mini_batches(len(data), plan.batch_size, self.network_.minimum_batch_size)  # or raise
-        bar = EpochBar(len(data), shown=self.verbose > 1 and not self._full_batch)
-        run = Recorder(
-            self.network_,
-            self._progress,
-            self.history_,
-            self._patience() if n_epochs else Patience(None, 1),
-            None if held_out is None else self._validation(held_out, loss),
+        samples = start.samples(parts.training, "y", self.augment)
+        plan = make_plan(self, len(samples), n_epochs)
+        mini_batches(len(samples), plan.batch_size, start.network.minimum_batch_size)  # or raise
+        bar = EpochBar(len(samples), shown=self.verbose > 1 and not takes_all_samples(self.solver))
+        recorder = Recorder(
+            start.network,
+            start.state,
+            start.history,
+            make_patience(self) if n_epochs else Patience(None, 1),
+            self._validation(start, parts.held_out),
             self.early_stopping,
             keep_state and not self.early_stopping,
-            lambda snapshot: self._after_epoch(snapshot, run, tasks),
-            lambda: self._before_epoch(run, tasks, bar),
+            lambda snapshot: self._after_epoch(snapshot, attributes, tasks),
+            lambda: self._before_epoch(recorder, attributes, tasks, bar),
         )
+
+        def attributes() -> dict[str, Any]:
+            return start.after(recorder.finished, keep_best=self.early_stopping).attributes
+
         tasks.begin()
         interrupt = None
         try:
-            with_one_blas_thread(lambda: self._draw(run, loss, samples, plan, bar))
+            with_one_blas_thread(lambda: self._run_epochs(start, samples, plan, recorder, bar))
         except DivergenceError as error:
-            self._diverged(run, error)
+            self._diverged(len(recorder.recorded) + 1, error)
         except KeyboardInterrupt as stop:
-            if run.finished is None:
+            if recorder.finished is None:
                 raise
             interrupt = stop
-        assert run.finished is not None
-        self.__dict__.update(self._attributes(run.finished))
-        return interrupt
+        return start.after(recorder.finished, keep_best=self.early_stopping), interrupt
 
-    def _draw(self, run: Recorder, loss: Loss, samples: Samples, plan: Plan, bar: EpochBar) -> None:
-        """Run epochs, or the iterations that stand in for them, until it is time to stop."""
-        network, progress = self.network_, self._progress
+    def _run_epochs(
+        self, start: Fitted, samples: Samples, plan: Plan, recorder: Recorder, bar: EpochBar
+    ) -> None:
+        """Run epochs, or the iterations in their place, until it is time to stop."""
+        network, state, loss = start.network, start.state, start.targets.loss
         with Team(thread_count(self.n_jobs)) as team, bar:
-            if self._full_batch:
-                objective = Objective(network, loss, samples, self.alpha, progress, team)
-                progress.start(network.parameters)
-                start = network.parameters.copy()
-                train_lbfgs(objective, start, self.max_iter, run.before_epoch, run.note)
+            if takes_all_samples(self.solver):
+                objective = Objective(network, loss, samples, self.alpha, state, team)
+                state.start(network.parameters)
+                point = network.parameters.copy()
+                train_lbfgs(objective, point, self.max_iter, recorder.before_epoch, recorder.note)
             else:
-                epochs = train(network, loss, samples, plan, progress, team, bar.advance)
-                run.draw(epochs, plan.n_epochs or 1)
+                epochs = train(network, loss, samples, plan, state, team, bar.advance)
+                recorder.draw(epochs, plan.n_epochs or 1)
 
-    def _before_epoch(self, run: Recorder, tasks: FitTasks, bar: EpochBar) -> None:
+    def _validation(self, start: Fitted, held_out: Data | None) -> Validation | None:
+        """Return what to measure after each epoch."""
+        if held_out is None:
+            return None
+        samples = start.samples(held_out, "y_val")
+        scoring = validation_score(self, self.scoring, start, held_out)
+        return Validation(samples, start.targets.loss.measured, scoring, thread_count(self.n_jobs))
+
+    def _before_epoch(
+        self, recorder: Recorder, attributes: Attributes, tasks: FitTasks, bar: EpochBar
+    ) -> None:
         """Announce an epoch."""
-        tasks.begin_epoch(lambda: self._attributes(run.finished))
-        bar.begin(f"Epoch {len(run.recorded) + 1}")
+        tasks.begin_epoch(attributes)
+        bar.begin(f"Epoch {len(recorder.recorded) + 1}")
 
-    def _after_epoch(self, snapshot: Snapshot, run: Recorder, tasks: FitTasks) -> bool:
+    def _after_epoch(self, snapshot: Snapshot, attributes: Attributes, tasks: FitTasks) -> bool:
         """Report an epoch; return whether to stop."""
         if self.verbose:
             print(_line(snapshot.history))
-        return tasks.end_epoch(lambda: self._attributes(run.finished))
+        return tasks.end_epoch(attributes)
 
-    def _diverged(self, run: Recorder, error: DivergenceError) -> NoReturn:
+    def _diverged(self, epoch: int, error: DivergenceError) -> NoReturn:
         remedy = (
             "solver='lbfgs'. Scale the input, use a larger alpha, or another solver."
-            if self._full_batch
+            if takes_all_samples(self.solver)
             else f"learning_rate={self.learning_rate} and alpha={self.alpha}. Use a smaller "
             f"{'alpha' if self.learning_rate * self.alpha > 1 else 'learning_rate'}."
         )
-        raise ValueError(
-            f"Training diverged: {error} in epoch {len(run.recorded) + 1} with {remedy}"
-        ) from error
+        raise ValueError(f"Training diverged: {error} in epoch {epoch} with {remedy}") from error
 
-    def _attributes(self, finished: Finished | None) -> dict[str, Any]:
-        """Return the attributes of the model that a run leaves behind after these epochs."""
-        if finished is None:
-            return {"network_": self._progress.shown(self.network_)}
-        last, best = finished
-        kept = best if best is not None and self.early_stopping else last
-        attributes = {
-            "network_": kept.network,
-            "_progress": last.progress,
-            "history_": last.history,
-            "n_iter_": len(last.history),
-            "loss_": last.history[-1]["loss"],
-            "loss_curve_": [record["loss"] for record in last.history],
-        }
-        if best is not None:
-            attributes |= {
-                "validation_scores_": [
-                    record.get("validation_score", np.nan) for record in last.history
-                ],
-                "best_validation_score_": best.score,
-                "best_iter_": len(best.history),
-            }
-        return attributes
+    def _publish(self, fitted: Fitted) -> None:
+        """Set all fitted attributes at once, in place of those of an earlier fit."""
+        earlier = vars(self).get("_fitted")
+        gone = {} if earlier is None else earlier.attributes
+        kept = {name: value for name, value in vars(self).items() if name not in gone}
+        self.__dict__ = kept | fitted.attributes
+
+    def summary(self) -> str:
+        """Return a table of the layers as asked for, their output shapes and parameter counts."""
+        check_is_fitted(self)
+        return self.network_.summary()
+
+    def _predict(self, X: Any) -> Array:
+        """Return predictions in the form of y."""
+        outputs = self._outputs(X)
+        return self._fitted.targets.decode(outputs)
+
+    def _outputs(self, X: Any) -> Array:
+        """Return the network's outputs, of shape (n_outputs, n_samples)."""
+        check_is_fitted(self)
+        # numbers are checked chunk by chunk, while they are in the cache
+        X, _ = check_images(self, X, self.image_shape_, numbers=False)
+        network = self.network_
+        check = number_check(self, network.dtype)
+        images = Images(X, self.image_shape_, self._fitted.standardizer, network.dtype, check=check)
+        n_threads = thread_count(self.n_jobs)
+        return with_one_blas_thread(lambda: outputs_of(network, images, n_threads))
 
 
-def _is_given(X_val: Any, y_val: Any, sample_weight_val: Any) -> bool:
-    """Return whether there is a validation set; a part of one is a ValueError."""
-    if (X_val is None) != (y_val is None):
-        missing = "X_val" if X_val is None else "y_val"
-        raise ValueError(f"X_val and y_val belong together, but {missing} is missing.")
-    if X_val is None and sample_weight_val is not None:
-        raise ValueError("sample_weight_val needs X_val and y_val, which are missing.")
-    return X_val is not None
+def _draw_seed(random_state: Any) -> Array:
+    """Return what all generators of a fit are made from."""
+    seed: Array = check_random_state(random_state).randint(2**31 - 1, size=4)
+    return seed
 
 
 def _line(history: list[dict[str, Any]]) -> str:
@@ -215,15 +354,3 @@ def _line(history: list[dict[str, Any]]) -> str:
     names = ("loss", "accuracy", "validation_loss", "validation_score")
     told = [f"{name.replace('_', ' ')} {record[name]:.4f}" for name in names if name in record]
     return f"Epoch {len(history)}: {', '.join(told)}, {record['seconds']:.2f} s"
-
-
-@contextmanager
-def _restored_on_error(estimator: BaseEstimator) -> Iterator[None]:
-    """Undo every change of attributes if the block raises."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import get_scorer_names
 
+from skcnn._data.sklearn_compat import Interval, StrOptions
 from skcnn._estimator.blocks import ACTIVATIONS, POOLINGS, Architecture
-from skcnn._estimator.sklearn_compat import Interval, StrOptions
 from skcnn._training.epochs import Plan
 from skcnn._training.stopping import Patience
-from skcnn.augmentation import Augment, Augmentation
+from skcnn.augmentation import Augmentation
 from skcnn.layers import Activation, BatchNorm, Dropout
 from skcnn.optimizers import OPTIMIZERS, Optimizer
-from skcnn.schedules import SCHEDULES, Schedule, as_schedule
+from skcnn.schedules import SCHEDULES, Schedule
 from skcnn.weight_averaging import AVERAGINGS, WeightAveraging
 
 # batch_size="auto": the rows of an epoch divided by so many steps, within these sizes; large data
@@ -35,160 +34,132 @@ MINI_BATCH_DEFAULTS: dict[str, Any] = {
     "weight_averaging": None,
 }
 
+PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
+    "n_filters": [Interval(Integral, 1, None, closed="left"), tuple, list],
+    "filter_size": [Interval(Integral, 1, None, closed="left"), tuple, list],
+    "pool_size": [Interval(Integral, 1, None, closed="left"), tuple, list],
+    "pooling": [StrOptions(set(POOLINGS))],
+    "padding": [
+        StrOptions({"same", "valid"}),
+        Interval(Integral, 0, None, closed="left"),
+        tuple,
+        list,
+    ],
+    "stride": [Interval(Integral, 1, None, closed="left"), tuple, list],
+    "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), tuple, list],
+    "activation": [StrOptions(set(ACTIVATIONS)), Activation],
+    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "layers": [tuple, list, None],
+    "block_dropout": [Interval(Real, 0, 1, closed="left")],
+    "batch_norm": ["boolean"],
+    "augment": [Augmentation, callable, tuple, list, None],
+    "image_shape": [tuple, list, Interval(Integral, 1, None, closed="left"), None],
+    "standardize": ["boolean"],
+    "dtype": [StrOptions({"auto", "float32", "float64"}), type, np.dtype],
+    "solver": [StrOptions({*OPTIMIZERS, "lbfgs"}), Optimizer],
+    "learning_rate": [Interval(Real, 0, None, closed="neither")],
+    "learning_rate_schedule": [StrOptions(set(SCHEDULES)), Schedule, callable],
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+    "weight_averaging": [StrOptions(set(AVERAGINGS)), WeightAveraging, None],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "shuffle": ["boolean"],
+    "tol": [Interval(Real, 0, None, closed="left"), None],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
+    "warm_start": ["boolean"],
+    "n_jobs": [
+        Interval(Integral, 1, None, closed="left"),
+        Interval(Integral, None, -1, closed="right"),
+        None,
+    ],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
 
-class Parameters:
-    """Parameters by the names that scikit-learn's get_params knows, with their constraints."""
 
-    n_filters: Any
-    filter_size: Any
-    pool_size: Any
-    pooling: str
-    padding: Any
-    stride: Any
-    hidden_layer_sizes: Any
-    activation: str | Activation
-    dropout: float
-    layers: Any
-    block_dropout: float
-    batch_norm: bool
-    augment: Augment
-    image_shape: Any
-    standardize: bool
-    dtype: Any
-    solver: str | Optimizer
-    learning_rate: float
-    learning_rate_schedule: str | Schedule | Callable[[int], float]
-    alpha: float
-    max_grad_norm: float | None
-    weight_averaging: str | WeightAveraging | None
-    batch_size: int | str
-    max_iter: int
-    shuffle: bool
-    tol: float | None
-    n_iter_no_change: int
-    early_stopping: bool
-    validation_fraction: float
-    scoring: Any
-    warm_start: bool
-    n_jobs: int | None
-    random_state: Any
-    verbose: int
+def make_architecture(estimator: Any) -> Architecture:
+    """Return the parameters that say what the network looks like."""
+    names = (part.name for part in fields(Architecture))
+    return Architecture(**{name: getattr(estimator, name) for name in names})
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_filters": [Interval(Integral, 1, None, closed="left"), tuple, list],
-        "filter_size": [Interval(Integral, 1, None, closed="left"), tuple, list],
-        "pool_size": [Interval(Integral, 1, None, closed="left"), tuple, list],
-        "pooling": [StrOptions(set(POOLINGS))],
-        "padding": [
-            StrOptions({"same", "valid"}),
-            Interval(Integral, 0, None, closed="left"),
-            tuple,
-            list,
-        ],
-        "stride": [Interval(Integral, 1, None, closed="left"), tuple, list],
-        "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), tuple, list],
-        "activation": [StrOptions(set(ACTIVATIONS)), Activation],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "layers": [tuple, list, None],
-        "block_dropout": [Interval(Real, 0, 1, closed="left")],
-        "batch_norm": ["boolean"],
-        "augment": [Augmentation, callable, tuple, list, None],
-        "image_shape": [tuple, list, Interval(Integral, 1, None, closed="left"), None],
-        "standardize": ["boolean"],
-        "dtype": [StrOptions({"auto", "float32", "float64"}), type, np.dtype],
-        "solver": [StrOptions({*OPTIMIZERS, "lbfgs"}), Optimizer],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "learning_rate_schedule": [StrOptions(set(SCHEDULES)), Schedule, callable],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "weight_averaging": [StrOptions(set(AVERAGINGS)), WeightAveraging, None],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "tol": [Interval(Real, 0, None, closed="left"), None],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
-        "warm_start": ["boolean"],
-        "n_jobs": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(Integral, None, -1, closed="right"),
-            None,
-        ],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
 
-    def _store(self, parameters: dict[str, Any]) -> None:
-        """Store the parameters of `__init__`, given its locals()."""
-        for name, value in parameters.items():
-            if name != "self":
-                setattr(self, name, value)
+def make_optimizer(solver: str | Optimizer) -> Optimizer:
+    """Return the optimizer; where the solver has none, one that is never asked."""
+    if isinstance(solver, Optimizer):
+        return solver
+    return Optimizer() if takes_all_samples(solver) else OPTIMIZERS[solver]()
 
-    def _architecture(self) -> Architecture:
-        names = (part.name for part in fields(Architecture))
-        return Architecture(**{name: getattr(self, name) for name in names})
 
-    def _batch_size(self, n: int) -> int:
-        if self.batch_size != "auto":
-            return int(self.batch_size)
-        least, most = AUTO_BATCH_SIZES
-        if n <= most:
-            return most
-        small = min(max(n // AUTO_STEPS, least), most)
-        return max(small, min(n // AUTO_STEPS_LARGE, AUTO_BATCH_SIZE_LARGE))
+def make_averaging(weight_averaging: str | WeightAveraging | None) -> WeightAveraging | None:
+    """Return what is averaged of the weights, if anything."""
+    if isinstance(weight_averaging, str):
+        return AVERAGINGS[weight_averaging]()
+    return weight_averaging
 
-    def _optimizer(self) -> Optimizer:
-        if isinstance(self.solver, Optimizer):
-            return self.solver
-        return Optimizer() if self._full_batch else OPTIMIZERS[self.solver]()
 
-    @property
-    def _full_batch(self) -> bool:
-        """Whether the solver takes all rows at once and has no optimizer."""
-        return isinstance(self.solver, str) and self.solver == "lbfgs"
+def make_patience(estimator: Any) -> Patience:
+    """Return when to stop early."""
+    tol = estimator.tol
+    return Patience(tol or 0.0 if estimator.early_stopping else tol, estimator.n_iter_no_change)
 
-    def _check_full_batch(self) -> None:
-        """Raise a ValueError if the solver takes all rows at once and other parameters do not."""
-        if not self._full_batch:
-            return
-        clash = [
-            f"{name}={getattr(self, name)!r}" for name in MINI_BATCH_DEFAULTS if self._is_set(name)
-        ]
-        if self.layers is not None:
-            clash += [str(layer) for layer in self.layers if isinstance(layer, Dropout | BatchNorm)]
-        if clash:
-            raise ValueError(
-                f"solver='lbfgs' takes all rows at once and needs the same loss whenever it comes "
-                f"back to the same weights, so it cannot be combined with {', '.join(clash)}. "
-                f"Leave that out, or use solver='adam' or 'sgd'."
-            )
 
-    def _is_set(self, name: str) -> bool:
-        """Return whether a parameter is not at its default, and counts."""
-        value, default = getattr(self, name), MINI_BATCH_DEFAULTS[name]
-        unused = self.layers is not None and name in ("dropout", "block_dropout", "batch_norm")
-        return not unused and not (value is default or value == default)
+def make_plan(estimator: Any, n: int, n_epochs: int | None) -> Plan:
+    """Return how epochs go through n samples."""
+    return Plan(
+        resolve_batch_size(estimator.batch_size, n),
+        estimator.learning_rate,
+        estimator.alpha,
+        estimator.shuffle,
+        estimator.max_grad_norm,
+        n_epochs,
+    )
 
-    def _averaging(self) -> WeightAveraging | None:
-        if isinstance(self.weight_averaging, str):
-            return AVERAGINGS[self.weight_averaging]()
-        return self.weight_averaging
 
-    def _schedule(self) -> Schedule:
-        return as_schedule(self.learning_rate_schedule)
+def resolve_batch_size(batch_size: int | str, n: int) -> int:
+    """Return how many of n samples a mini-batch has at most."""
+    if batch_size != "auto":
+        return int(batch_size)
+    least, most = AUTO_BATCH_SIZES
+    if n <= most:
+        return most
+    small = min(max(n // AUTO_STEPS, least), most)
+    return max(small, min(n // AUTO_STEPS_LARGE, AUTO_BATCH_SIZE_LARGE))
 
-    def _plan(self, n: int, n_epochs: int | None) -> Plan:
-        return Plan(
-            self._batch_size(n),
-            self.learning_rate,
-            self.alpha,
-            self.shuffle,
-            self.max_grad_norm,
-            n_epochs,
+
+def followed_score(estimator: Any, *, validated: bool) -> str:
+    """Return the name of the score that a schedule is told."""
+    scoring = estimator.scoring if isinstance(estimator.scoring, str) else "by a function"
+    return f"validation {scoring}" if validated else "loss"
+
+
+def takes_all_samples(solver: str | Optimizer) -> bool:
+    """Return whether the solver takes all samples at once and has no optimizer."""
+    return isinstance(solver, str) and solver == "lbfgs"
+
+
+def check_full_batch(estimator: Any) -> None:
+    """Raise a ValueError if the solver takes all samples at once and other parameters do not."""
+    if not takes_all_samples(estimator.solver):
+        return
+    names = [name for name in MINI_BATCH_DEFAULTS if _is_set(estimator, name)]
+    clash = [f"{name}={getattr(estimator, name)!r}" for name in names]
+    if estimator.layers is not None:
+        kinds = Dropout | BatchNorm
+        clash += [str(layer) for layer in estimator.layers if isinstance(layer, kinds)]
+    if clash:
+        raise ValueError(
+            f"solver='lbfgs' takes all rows at once and needs the same loss whenever it comes "
+            f"back to the same weights, so it cannot be combined with {', '.join(clash)}. "
+            f"Leave that out, or use solver='adam' or 'sgd'."
         )
 
-    def _patience(self) -> Patience:
-        tol = self.tol or 0.0 if self.early_stopping else self.tol
-        return Patience(tol, self.n_iter_no_change)
+
+def _is_set(estimator: Any, name: str) -> bool:
+    """Return whether a parameter is not at its default, and counts."""
+    value, default = getattr(estimator, name), MINI_BATCH_DEFAULTS[name]
+    unused = estimator.layers is not None and name in ("dropout", "block_dropout", "batch_norm")
+    return not unused and not (value is default or value == default)

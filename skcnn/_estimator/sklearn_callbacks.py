@@ -13,7 +13,7 @@ except ImportError:  # before 1.9
         """Stands in for scikit-learn's; there is no set_callbacks."""
 
 
-__all__ = ["CallbackSupportMixin", "FitTasks"]
+__all__ = ["Attributes", "CallbackSupportMixin", "FitTasks"]
 
 Attributes = Callable[[], dict[str, Any]]
 
@@ -67,9 +67,9 @@ class FitTasks:
         stop = epoch.call_on_fit_task_end(**self._given, reconstruction_attributes=attributes)
         return bool(stop)
 
-    def end(self) -> None:
+    def end(self, attributes: Attributes) -> None:
         """Tell that the fit has ended, and an epoch that was begun for nothing."""
         if self._root is not None:
             if self._epoch is not None:
                 self._epoch.call_on_fit_task_end(**self._given)
-            self._root.call_on_fit_task_end(**self._given, reconstruction_attributes={})
+            self._root.call_on_fit_task_end(**self._given, reconstruction_attributes=attributes)

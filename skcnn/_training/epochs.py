@@ -77,7 +77,7 @@ def train(
     loss: Loss,
     samples: Samples,
     plan: Plan,
-    progress: TrainingState,
+    state: TrainingState,
     team: Team,
     after_step: Callable[[int], object] | None = None,
 ) -> Iterator[Epoch]:
@@ -94,7 +94,7 @@ def train(
         What to learn from.
     plan : Plan
         Batch size, learning rate, decay, shuffling.
-    progress : TrainingState
+    state : TrainingState
         Optimizer, schedule, their states, and generators; changes. Its `note` is for the caller,
         who knows the score. Weight decay comes before each step.
     team : Team
@@ -111,41 +111,39 @@ def train(
     DivergenceError
         When the loss or a parameter becomes NaN or infinite.
     """
-    step = BatchGradient(network, loss, samples, progress.drawing, team)
-    progress.start(network.parameters)
+    step = BatchGradient(network, loss, samples, state.drawing, team)
+    state.start(network.parameters)
     n = len(samples)
     parts = mini_batches(n, plan.batch_size, network.minimum_batch_size)
     for epoch in count():
         start, total, correct, rates = perf_counter(), 0.0, [], []
-        order = progress.shuffling.permutation(n) if plan.shuffle else np.arange(n)
+        order = state.shuffling.permutation(n) if plan.shuffle else np.arange(n)
         with quiet_overflow(), short_buffers():
             for part in parts:
-                factor = progress.factor(plan.fraction(epoch + part.start / n))
+                factor = state.factor(plan.fraction(epoch + part.start / n))
                 rates.append(plan.learning_rate * factor)
                 value, batch_correct = step.run(order[part])
                 _check_finite(value)
                 total += value
                 correct.append(batch_correct)
-                _move(network, step.gradient, rates[-1], plan, progress)
-                progress.average_step(network)
+                _move(network, step.gradient, rates[-1], plan, state)
+                state.average_step(network)
                 if after_step is not None:
                     after_step(part.stop - part.start)
         _check_parameters(network.parameters)
-        progress.average_epoch(network, plan.fraction(epoch + 1))
+        state.average_epoch(network, plan.fraction(epoch + 1))
         right = [weight for weight in correct if weight is not None]
         accuracy = sum(right) / n if right else None
         yield Epoch(total / n, accuracy, rates[0], perf_counter() - start)
 
 
-def _move(
-    network: Network, gradient: Array, rate: float, plan: Plan, progress: TrainingState
-) -> None:
+def _move(network: Network, gradient: Array, rate: float, plan: Plan, state: TrainingState) -> None:
     """Clip the gradient, shrink the weights and take one step."""
     if plan.max_grad_norm is not None:
         clip(gradient, plan.max_grad_norm)
     if plan.alpha:
         decay(network.parameters[network.decayed], rate, plan.alpha)
-    progress.step(network.parameters, gradient, rate)
+    state.step(network.parameters, gradient, rate)
 
 
 def _check_finite(value: float) -> None:

@@ -46,7 +46,7 @@ class Objective:
         What to learn from.
     alpha : float
         Strength of the L2 term.
-    progress : TrainingState
+    state : TrainingState
         For its generators.
     team : Team
         Who computes; any number of threads gives the same bits.
@@ -58,11 +58,11 @@ class Objective:
         loss: Loss,
         samples: Samples,
         alpha: float,
-        progress: TrainingState,
+        state: TrainingState,
         team: Team,
     ) -> None:
         self._network, self._alpha, self._n = network, alpha, len(samples)
-        self._step = BatchGradient(network, loss, samples, progress.drawing, team)
+        self._step = BatchGradient(network, loss, samples, state.drawing, team)
         self._parts = mini_batches(self._n, CHUNK_ROWS)
         self._point: Array | None = None
         self.value = np.inf

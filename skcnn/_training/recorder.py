@@ -17,7 +17,7 @@ class Snapshot(NamedTuple):
     """The model as it predicts after an epoch, in arrays of its own."""
 
     network: Network
-    progress: TrainingState
+    state: TrainingState
     history: list[dict[str, Any]]
 
     @property
@@ -41,7 +41,7 @@ class Recorder:
     ----------
     network : Network
         What is trained.
-    progress : TrainingState
+    state : TrainingState
         Goes on with it.
     history : list of dict
         Records of earlier epochs; not changed.
@@ -67,7 +67,7 @@ class Recorder:
     """
 
     network: Network
-    progress: TrainingState
+    state: TrainingState
     history: list[dict[str, Any]]
     patience: Patience
     validation: Validation | None
@@ -99,16 +99,16 @@ class Recorder:
     def _record(self, epoch: Epoch) -> float:
         """Measure, tell the schedule, take a snapshot; return the score."""
         record = {name: value for name, value in epoch._asdict().items() if value is not None}
-        score, shown = -epoch.loss, self.progress.shown(self.network)
+        score, shown = -epoch.loss, self.state.shown(self.network)
         if self.validation is not None:
             measured = self.validation.measure(shown)
             record |= {"validation_loss": measured.loss, "validation_score": measured.score}
             score = measured.score
-        self.progress.note(score)
-        progress = self.progress.copy(with_optimizer_state=self.keep_state)
-        if self.keep_state and progress.averaging is not None:
-            progress.trained = self.network.copy()
-        last = Snapshot(shown, progress, [*self.recorded, record])
+        self.state.note(score)
+        state = self.state.copy(with_optimizer_state=self.keep_state)
+        if self.keep_state and state.averaging is not None:
+            state.trained = self.network.copy()
+        last = Snapshot(shown, state, [*self.recorded, record])
         best = None if self.finished is None else self.finished.best
         if self.validation is not None and (best is None or score > best.score):
             best = last

@@ -2,13 +2,13 @@
 
 import pytest
 
-from skcnn import ScratchCNNClassifier
+from skcnn._estimator.parameters import resolve_batch_size
 
 
 @pytest.mark.parametrize(
     ("n", "size"),
     [
-        (1, 32),  # all rows at once
+        (1, 32),  # all samples at once
         (32, 32),
         (33, 8),
         (400, 8),
@@ -22,5 +22,5 @@ from skcnn import ScratchCNNClassifier
     ],
 )
 def test_auto_batch_size(n, size):
-    assert ScratchCNNClassifier()._batch_size(n) == size
-    assert ScratchCNNClassifier(batch_size=7)._batch_size(n) == 7
+    assert resolve_batch_size("auto", n) == size
+    assert resolve_batch_size(7, n) == 7

@@ -19,5 +19,5 @@ def test_without_callbacks_nothing_is_told(monkeypatch):
     tasks.begin()
     tasks.begin_epoch(attributes)
     assert tasks.end_epoch(attributes) is False
-    tasks.end()
+    tasks.end(attributes)
     assert vars(estimator) == {}

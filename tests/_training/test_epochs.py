@@ -41,7 +41,7 @@ def network_of(layers, shape, dtype=np.float64):
     return network
 
 
-def progress(optimizer, seed=2):
+def new_state(optimizer, seed=2):
     drawing = RandomStreams(np.random.SeedSequence(seed + 1))
     return TrainingState(optimizer, np.random.default_rng(seed), drawing)
 
@@ -80,7 +80,7 @@ def test_training_is_the_textbook_loop(shuffle, alpha, weighted, size):
     weights = np.ones(N) if samples.weights is None else samples.weights
     expected = textbook_epochs(X, y, weights, w, b, orders, size, 0.1, alpha)
     plan = Plan(size, 0.1, alpha, shuffle)
-    epochs = train(network, CrossEntropy(), samples, plan, progress(SGD(0)))
+    epochs = train(network, CrossEntropy(), samples, plan, new_state(SGD(0)))
     for epoch, (loss, accuracy, w, b) in zip(islice(epochs, 6), expected, strict=True):
         assert epoch.loss == pytest.approx(loss, rel=1e-12)
         assert epoch.accuracy == pytest.approx(accuracy, rel=1e-12)
@@ -94,7 +94,7 @@ def trained(n_epochs=3, seed=2, optimizer=None, dtype=np.float32):
     _, _, samples = data(dtype=dtype, image_shape=(6, 5))
     network = network_of(CNN, (6, 1, 5), dtype)
     epochs = train(
-        network, CrossEntropy(), samples, Plan(4, 0.01), progress(optimizer or Adam(), seed)
+        network, CrossEntropy(), samples, Plan(4, 0.01), new_state(optimizer or Adam(), seed)
     )
     return network, list(islice(epochs, n_epochs))
 
@@ -115,7 +115,7 @@ def test_float32_stays_float32():
 def test_training_in_two_parts_is_training_in_one():
     expected, _ = trained(4)
     _, _, samples = data(image_shape=(6, 5), dtype=np.float32)
-    network, state = network_of(CNN, (6, 1, 5), np.float32), progress(Adam())
+    network, state = network_of(CNN, (6, 1, 5), np.float32), new_state(Adam())
     for _ in range(2):
         list(islice(train(network, CrossEntropy(), samples, Plan(4, 0.01), state), 2))
     assert np.array_equal(network.parameters, expected.parameters)
@@ -128,7 +128,7 @@ def test_training_learns_what_can_be_learned():
     X[np.arange(60), y] += 2
     samples = Samples(Images(X, (FEATURES,), None, np.dtype(np.float64)), y)
     network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
-    epochs = train(network, CrossEntropy(), samples, Plan(10, 0.5), progress(SGD()))
+    epochs = train(network, CrossEntropy(), samples, Plan(10, 0.5), new_state(SGD()))
     *_, last = islice(epochs, 30)
     assert last.accuracy == 1
     assert last.loss < 0.05
@@ -143,7 +143,7 @@ def test_weights_of_zero_are_left_out():
         fraction = weights[rows] * len(weights[rows]) / weights[rows].sum()
         samples = Samples(Images(X[rows], (FEATURES,), None, X.dtype), y[rows], fraction)
         network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
-        epochs = train(network, CrossEntropy(), samples, Plan(N, 0.2), progress(SGD(0)))
+        epochs = train(network, CrossEntropy(), samples, Plan(N, 0.2), new_state(SGD(0)))
         runs.append((next(epochs).loss, network.parameters))
     assert runs[0][0] == pytest.approx(runs[1][0], rel=1e-12)
     np.testing.assert_allclose(runs[0][1], runs[1][1], rtol=1e-12)
@@ -154,7 +154,7 @@ def test_weights_of_zero_are_left_out():
 def test_divergence_is_an_error_without_warnings(rate, dtype):
     _, _, samples = data(dtype=dtype)
     network = network_of((Flatten(), Dense(5), ReLU(), Dense(CLASSES)), (1, FEATURES), dtype)
-    epochs = train(network, CrossEntropy(), samples, Plan(2, rate), progress(SGD()))
+    epochs = train(network, CrossEntropy(), samples, Plan(2, rate), new_state(SGD()))
     with pytest.raises(DivergenceError, match=r"no longer finite|overflow"):
         list(islice(epochs, 50))
 
@@ -165,7 +165,7 @@ def test_long_gradients_are_shortened():
         network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
         before = network.parameters.copy()
         plan = Plan(N, 1.0, max_grad_norm=limit)
-        next(train(network, CrossEntropy(), data()[2], plan, progress(SGD(0))))
+        next(train(network, CrossEntropy(), data()[2], plan, new_state(SGD(0))))
         steps[limit] = network.parameters - before
     assert np.array_equal(steps[None], steps[1e6])
     norm = np.linalg.norm(steps[None])
@@ -180,7 +180,7 @@ def test_steps_are_counted_and_the_schedule_is_told_the_share():
             state.setdefault("asked", []).append((step, fraction))
             return 1.0
 
-    network, state = network_of(SOFTMAX_REGRESSION, (1, FEATURES)), progress(SGD(0))
+    network, state = network_of(SOFTMAX_REGRESSION, (1, FEATURES)), new_state(SGD(0))
     state.schedule = Recorder()
     for n_epochs in (2, None):
         plan = Plan(6, 0.1, n_epochs=n_epochs)
@@ -198,12 +198,12 @@ def test_a_loss_without_hits_has_no_accuracy():
             return None
 
     network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
-    epoch = next(train(network, Silent(), data()[2], Plan(3, 0.1), progress(SGD(0))))
+    epoch = next(train(network, Silent(), data()[2], Plan(3, 0.1), new_state(SGD(0))))
     assert epoch.accuracy is None
 
 
 def test_a_copy_of_progress_goes_on_in_the_same_way():
-    state = progress(Adam())
+    state = new_state(Adam())
     state.start(np.zeros(3))
     copy = state.copy()
     assert state.shuffling.random() == copy.shuffling.random()
@@ -216,7 +216,7 @@ def test_a_copy_of_progress_goes_on_in_the_same_way():
 def test_parameters_that_overflow_in_the_last_step_are_noticed():
     _, _, samples = data()
     network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
-    epochs = train(network, CrossEntropy(), samples, Plan(N, np.inf), progress(SGD(0)))
+    epochs = train(network, CrossEntropy(), samples, Plan(N, np.inf), new_state(SGD(0)))
     with pytest.raises(DivergenceError):
         next(epochs)
 
@@ -224,12 +224,12 @@ def test_parameters_that_overflow_in_the_last_step_are_noticed():
 def test_the_learning_rate_zero_moves_nothing():
     network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
     before = network.parameters.copy()
-    next(train(network, CrossEntropy(), data()[2], Plan(3, 0.0), progress(SGD(0))))
+    next(train(network, CrossEntropy(), data()[2], Plan(3, 0.0), new_state(SGD(0))))
     assert np.array_equal(network.parameters, before)
 
 
 def test_progress_starts_afresh_with_another_optimizer_or_schedule_only():
-    state = progress(Adam())
+    state = new_state(Adam())
     state.optimizer_state, state.schedule_state = {"t": 3}, {"stale": 1}
     state.use(Adam(), Constant(), "loss")
     assert (state.optimizer_state, state.schedule_state) == ({"t": 3}, {"stale": 1})

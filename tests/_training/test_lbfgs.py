@@ -42,9 +42,9 @@ def make_objective(alpha=0.0, weights=None, n=7):
     X, targets = rng.standard_normal((n, 16)), np.arange(n) % 3
     images = Images(X, (4, 4), None, np.dtype(np.float64))
     drawing = RandomStreams(np.random.SeedSequence(0))
-    progress = TrainingState(SGD(), np.random.default_rng(0), drawing)
+    state = TrainingState(SGD(), np.random.default_rng(0), drawing)
     samples = Samples(images, targets, weights)
-    return Objective(network, CrossEntropy(), samples, alpha, progress, Team(1)), network
+    return Objective(network, CrossEntropy(), samples, alpha, state, Team(1)), network
 
 
 # The objective

@@ -28,8 +28,8 @@ def run(scores=None, tol=None, early_stopping=False, stop_after=None, n_epochs=5
     """A run over epochs of losses 5, 4, 3, ... that set all parameters to the epoch's number."""
     network = Network((Flatten(), Dense(2)), (1, 3))
     drawing = RandomStreams(np.random.SeedSequence(0))
-    progress = TrainingState(SGD(), np.random.default_rng(0), drawing)
-    progress.start(network.parameters)
+    state = TrainingState(SGD(), np.random.default_rng(0), drawing)
+    state.start(network.parameters)
     seen = []
 
     def after_epoch(snapshot):
@@ -43,7 +43,7 @@ def run(scores=None, tol=None, early_stopping=False, stop_after=None, n_epochs=5
 
     got = Recorder(
         network,
-        progress,
+        state,
         more.get("history", []),
         Patience(tol, 1),
         None if scores is None else Scores(scores),
@@ -102,6 +102,6 @@ def test_history_goes_on_and_is_not_changed():
 @pytest.mark.parametrize("keep_state", [True, False])
 def test_snapshots_hold_the_optimizers_state_if_asked(keep_state):
     got, seen = run(keep_state=keep_state)
-    states = [snapshot.progress.optimizer_state for snapshot in seen]
+    states = [snapshot.state.optimizer_state for snapshot in seen]
     assert all((state is not None) == keep_state for state in states)
-    assert all(state is not got.progress.optimizer_state for state in states)
+    assert all(state is not got.state.optimizer_state for state in states)

@@ -1,7 +1,7 @@
 import pytest
 from sklearn.metrics import get_scorer, make_scorer, matthews_corrcoef
 
-from skcnn._estimator.sklearn_compat import takes_sample_weight
+from skcnn._data.sklearn_compat import takes_sample_weight
 
 
 def plain(estimator, X, y):

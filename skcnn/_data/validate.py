@@ -1,0 +1,125 @@
+"""Checks of X, y and weights, and the data that pass them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn import config_context, get_config
+from sklearn.base import BaseEstimator
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import check_consistent_length, validate_data
+
+from skcnn._data.dtypes import check_range, declared_dtype, has_finite_sum
+from skcnn._data.image_shape import check_same_shape, flatten_images
+from skcnn._data.samples import Data
+from skcnn._data.sklearn_compat import _check_sample_weight
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+TargetCheck = Callable[[Any, str], Array]
+
+
+def check_data(
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    check_targets: TargetCheck,
+    *,
+    image_shape: Shape | None = None,
+    dtype: np.dtype[Any] | None = None,
+    suffix: str = "",
+) -> Data:
+    """Return X, y and weights as arrays; samples of zero weight are left out.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Compares the columns of X with those that it has seen; without an `image_shape` it takes
+        note of them.
+    X, y, sample_weight : array-like
+        As users pass them.
+    check_targets : callable
+        Returns y as an array with an entry a sample; is given y and its name.
+    image_shape : tuple of int, optional
+        That of earlier data.
+    dtype : dtype, optional
+        That of the network, where there is one: X must fit into it.
+    suffix : str, default=""
+        What error messages append to the names of y and sample_weight.
+
+    Raises
+    ------
+    ValueError
+        If something is missing, of another length, or not what it should be.
+    """
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+    X_dtype = declared_dtype(X)
+    X, X_shape = check_images(estimator, X, image_shape)
+    if dtype is not None:
+        check_range(X, dtype)
+    y = check_targets(y, f"y{suffix}")
+    check_consistent_length(X, y)
+    data = Data(X, X_shape, X_dtype or X.dtype, y)
+    if sample_weight is None:
+        return data
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    return data.weighted_by(weights, f"sample_weight{suffix}")
+
+
+def check_images(
+    estimator: BaseEstimator, X: Any, image_shape: Shape | None, *, numbers: bool = True
+) -> tuple[Array, Shape | None]:
+    """Return X as a flat array, and the shape of one image if X came shaped.
+
+    Without `numbers`, they are left to :func:`number_check`.
+    """
+    X, X_shape = flatten_images(X)
+    first = image_shape is None
+    if image_shape is not None:
+        check_same_shape(X_shape, image_shape)
+    return validate_data(estimator, X, reset=first, ensure_all_finite=numbers), X_shape
+
+
+def number_check(estimator: BaseEstimator, dtype: np.dtype[Any]) -> Callable[[Array], None]:
+    """Return what raises a ValueError for rows of X that are not finite or too large for a dtype.
+
+    scikit-learn's setting `assume_finite` is a thread's own, and is read in the calling thread.
+    """
+    finite = not get_config()["assume_finite"]
+
+    def check(rows: Array) -> None:
+        if finite and not has_finite_sum(rows):
+            with config_context(assume_finite=False):
+                assert_all_finite(rows, estimator_name=type(estimator).__name__, input_name="X")
+        check_range(rows, dtype)
+
+    return check
+
+
+@contextmanager
+def errors_of_validation_set() -> Iterator[None]:
+    """Say of a ValueError that it is about the validation set."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(
+            f"The validation set (X_val, y_val, sample_weight_val) does not fit: {error}"
+        ) from error
+
+
+def validation_is_given(X_val: Any, y_val: Any, sample_weight_val: Any) -> bool:
+    """Return whether there is a validation set; a part of one is a ValueError."""
+    if (X_val is None) != (y_val is None):
+        missing = "X_val" if X_val is None else "y_val"
+        raise ValueError(f"X_val and y_val belong together, but {missing} is missing.")
+    if X_val is None and sample_weight_val is not None:
+        raise ValueError("sample_weight_val needs X_val and y_val, which are missing.")
+    return X_val is not None

@@ -1,0 +1,147 @@
+"""The model before its first epoch: made anew, or copied to go on from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skcnn._data.dtypes import check_range, compute_dtype
+from skcnn._data.image_shape import layer_shape, resolve_image_shape, split_channels
+from skcnn._data.samples import Data
+from skcnn._data.standardizer import Standardizer
+from skcnn._estimator.fitted import Columns, Fitted
+from skcnn._estimator.parameters import make_architecture, make_averaging, make_optimizer
+from skcnn._estimator.targets import Targets
+from skcnn._training.gradient import RandomStreams
+from skcnn._training.state import TrainingState
+from skcnn.augmentation import Augment, check_augment
+from skcnn.network import Network
+from skcnn.schedules import as_schedule
+
+Array = npt.NDArray[Any]
+
+# What the user's seed is split into; the order is part of what a seed gives.
+INITIAL, SHUFFLING, DRAWING, SPLITTING = range(4)
+
+
+def seed_sequence(seed: Array, purpose: int) -> np.random.SeedSequence:
+    """Return what a generator is made from."""
+    return np.random.SeedSequence(seed, spawn_key=(purpose,))
+
+
+def build(
+    estimator: Any,
+    data: Data,
+    targets: Targets,
+    columns: Columns,
+    image_shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    seed: Array,
+    followed: str,
+) -> Fitted:
+    """Return a model that has learned from data all but what the epochs teach.
+
+    Parameters
+    ----------
+    estimator : BaseCNN
+        Its parameters.
+    data : Data
+        What is trained on.
+    targets : Targets
+        What y is, learned from all of it.
+    columns, image_shape, dtype
+        How X is read, and the working dtype.
+    seed : ndarray of int
+        For all generators.
+    followed : str
+        Name of the score that the schedule is told.
+
+    Raises
+    ------
+    ValueError
+        If parameters do not fit each other or the data.
+    """
+    layers = make_architecture(estimator).build(image_shape, targets.n_outputs)
+    check_range(data.X, dtype, data.rows)
+    network = Network(layers, layer_shape(image_shape), dtype)
+    network.initialize(np.random.default_rng(seed_sequence(seed, INITIAL)))
+    state = TrainingState(
+        make_optimizer(estimator.solver),
+        np.random.default_rng(seed_sequence(seed, SHUFFLING)),
+        RandomStreams(seed_sequence(seed, DRAWING)),
+        as_schedule(estimator.learning_rate_schedule),
+        followed=followed,
+        averaging=make_averaging(estimator.weight_averaging),
+    )
+    standardizer = _statistics(data, image_shape) if estimator.standardize else None
+    targets = targets.learned_from(data)
+    fitted = Fitted(columns, image_shape, standardizer, targets, seed, None, network, state)
+    return _with_fill(fitted, estimator.augment, data)
+
+
+def continued(
+    estimator: Any, earlier: Fitted, data: Data, targets: Targets, followed: str
+) -> Fitted:
+    """Return a copy of an earlier model to go on from, with targets as they are now.
+
+    Raises
+    ------
+    ValueError
+        If parameters changed that make up the network.
+    """
+    estimator._validate_params()  # scikit-learn does not, once fitted
+    _check_unchanged(estimator, earlier, targets.n_outputs)
+    state, network = earlier.state.copy(), earlier.network
+    state.use(
+        make_optimizer(estimator.solver),
+        as_schedule(estimator.learning_rate_schedule),
+        followed,
+        make_averaging(estimator.weight_averaging),
+    )
+    trained, state.trained = state.trained, None
+    network = (network if trained is None else trained).copy()
+    fitted = replace(earlier, network=network, state=state, targets=targets)
+    return _with_fill(fitted, estimator.augment, data)
+
+
+def _check_unchanged(estimator: Any, earlier: Fitted, n_outputs: int) -> None:
+    """Raise a ValueError if the parameters make another network than the earlier one."""
+    network, image_shape = earlier.network, earlier.image_shape
+    layers = make_architecture(estimator).build(image_shape, n_outputs)
+    given = estimator.image_shape
+    kept = {
+        "the layers": layers == network.layers,
+        "image_shape": given in (None, image_shape)
+        or image_shape == resolve_image_shape(given, None, earlier.columns.number),
+        "dtype": compute_dtype(estimator.dtype, network.dtype) == network.dtype,
+        "standardize": estimator.standardize == (earlier.standardizer is not None),
+    }
+    changed = [name for name, same in kept.items() if not same]
+    if changed:
+        raise ValueError(
+            f"What makes up the network was changed after the first fit: {changed}. It has "
+            f"image_shape={image_shape}, dtype={network.dtype} and the layers "
+            f"{[str(layer) for layer in network.layers]}; the parameters now make "
+            f"{[str(layer) for layer in layers]}. Set the parameters back, or fit a clone to "
+            f"start again."
+        )
+
+
+def _with_fill(fitted: Fitted, augment: Augment, data: Data) -> Fitted:
+    """Return a model that knows the training mean, if augmentation needs it and it is not 0."""
+    if augment is None:
+        return fitted
+    lengths, _ = split_channels(fitted.image_shape)
+    check_augment(augment, lengths)
+    if fitted.standardizer is not None or fitted.fill is not None:
+        return fitted
+    return replace(fitted, fill=_statistics(data, fitted.image_shape).mean)
+
+
+def _statistics(data: Data, image_shape: tuple[int, ...]) -> Standardizer:
+    """Return mean and deviation of each channel."""
+    _, channels = split_channels(image_shape)
+    return Standardizer.learn(data.X, data.rows, data.relative_weights, channels)

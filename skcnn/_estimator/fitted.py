@@ -1,0 +1,116 @@
+"""What a fit learned, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from skcnn._data.batches import Images
+from skcnn._data.samples import Data, Samples
+from skcnn._data.standardizer import Standardizer
+from skcnn._estimator.targets import Targets
+from skcnn._training.recorder import Finished
+from skcnn._training.state import TrainingState
+from skcnn.augmentation import Augment
+from skcnn.network import Network
+
+Array = npt.NDArray[Any]
+
+
+class Columns(NamedTuple):
+    """What scikit-learn notes of the columns of X."""
+
+    number: int
+    names: Array | None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The model after a fit, or before its first epoch.
+
+    Parameters
+    ----------
+    columns : Columns
+        Of flat X.
+    image_shape : tuple of int
+        Shape of one image.
+    standardizer : Standardizer or None
+        What is done to X.
+    targets : Targets
+        What y is.
+    seed : ndarray of int
+        What all generators are made from.
+    fill : ndarray of shape (channels,) or None
+        What augmentation moves in from outside, the training mean; None: zeros.
+    network : Network
+        As it predicts.
+    state : TrainingState
+        To go on from.
+    history : list of dict
+        A record of each epoch.
+    validation : dict
+        Fitted attributes of the last call that had a validation set.
+    """
+
+    columns: Columns
+    image_shape: tuple[int, ...]
+    standardizer: Standardizer | None
+    targets: Targets
+    seed: Array
+    fill: Array | None
+    network: Network
+    state: TrainingState
+    history: list[dict[str, Any]] = field(default_factory=list)
+    validation: dict[str, Any] = field(default_factory=dict)
+
+    def samples(self, data: Data, name: str, augment: Augment = None) -> Samples:
+        """Return data as the network and the loss take them; `name` is what errors call y."""
+        dtype = self.network.dtype
+        images = Images(data.X, self.image_shape, self.standardizer, dtype, data.rows)
+        targets = self.targets.encode(data, name, dtype)
+        fill = 0.0 if self.fill is None else self.fill
+        return Samples(images, targets, data.relative_weights, augment, fill)
+
+    def after(self, finished: Finished | None, *, keep_best: bool) -> Fitted:
+        """Return the model that training leaves behind after these epochs."""
+        if finished is None:
+            return replace(self, network=self.state.shown(self.network))
+        last, best = finished
+        kept = best if best is not None and keep_best else last
+        validation = self.validation
+        if best is not None:
+            scores = [record.get("validation_score", np.nan) for record in last.history]
+            validation = {
+                "validation_scores_": scores,
+                "best_validation_score_": best.score,
+                "best_iter_": len(best.history),
+            }
+        return replace(
+            self,
+            network=kept.network,
+            state=last.state,
+            history=last.history,
+            validation=validation,
+        )
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Attributes of the fitted estimator by name, this value itself included."""
+        attributes = {
+            "n_features_in_": self.columns.number,
+            "image_shape_": self.image_shape,
+            **self.targets.attributes,
+            "network_": self.network,
+            "history_": self.history,
+            **self.validation,
+            "_fitted": self,
+        }
+        if self.columns.names is not None:
+            attributes["feature_names_in_"] = self.columns.names
+        if self.history:
+            losses = [record["loss"] for record in self.history]
+            attributes |= {"n_iter_": len(losses), "loss_": losses[-1], "loss_curve_": losses}
+        return attributes
