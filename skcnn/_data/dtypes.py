@@ -44,12 +44,12 @@ def declared_dtype(X: Any) -> np.dtype[Any] | None:
 
 
 def largest_magnitude(X: Array, rows: Array | None) -> Any:
-    """Return the largest magnitude in the rows of X that count, without a copy of them all."""
-    if rows is None:
-        return max(abs(X.min(initial=0)), abs(X.max(initial=0)))
+    """Return the largest magnitude in the rows of X that count, read once chunk by chunk."""
+    n = len(X) if rows is None else len(rows)
     step = max(1, CHUNK_ELEMENTS // X.shape[1])
-    parts = (rows[start : start + step] for start in range(0, len(rows), step))
-    return max((largest_magnitude(X[part], None) for part in parts), default=0.0)
+    parts = (slice(start, start + step) for start in range(0, n, step))
+    chunks = (X[part if rows is None else rows[part]] for part in parts)
+    return max((np.abs(chunk).max(initial=0) for chunk in chunks), default=0.0)
 
 
 def check_range(X: Array, dtype: np.dtype[Any], rows: Array | None = None) -> None:

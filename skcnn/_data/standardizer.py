@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._data.dtypes import CHUNK_ELEMENTS, largest_magnitude
+from skcnn._data.dtypes import CHUNK_ELEMENTS
 
 Array = npt.NDArray[Any]
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Standardizer:
     def learn(
         cls, X: Array, rows: Array | None, weights: Array | None, channels: int
     ) -> Standardizer:
-        """Learn from the rows of X, in one pass over chunks that are cast one at a time.
+        """Learn from the rows of X, read once in chunks that are cast one at a time.
 
         Parameters
         ----------
@@ -51,29 +50,56 @@ class Standardizer:
         """
         n = len(X) if rows is None else len(rows)
         step = max(1, CHUNK_ELEMENTS // X.shape[1])
-        scale = _power_of_two(X, rows)  # squares must not overflow
-        total, mean, squares = 0.0, np.zeros(channels), np.zeros(channels)
+        moments = _Moments(channels)
+        buffer = np.empty((min(step, n), X.shape[1]))
         for start in range(0, n, step):
-            part = slice(start, start + step)
-            chunk = np.asarray(X[part if rows is None else rows[part]], np.float64, order="C")
-            chunk = (chunk / scale).reshape(len(chunk), -1, channels)  # (n, pixels, C)
+            part = slice(start, min(start + step, n))
+            chunk = buffer[: part.stop - start]
+            np.copyto(chunk, X[part if rows is None else rows[part]])
             w = np.ones(len(chunk)) if weights is None else weights[part]
-            weight = w.sum() * chunk.shape[1]
-            chunk_mean = w @ chunk.sum(axis=1) / weight
-            chunk -= chunk_mean
-            chunk *= chunk
-            chunk_squares = w @ chunk.sum(axis=1)
-            total += weight
-            shift = chunk_mean - mean
-            mean += shift * (weight / total)
-            squares += chunk_squares + shift**2 * (weight * (total - weight) / total)
-        deviation = np.sqrt(squares / total)
+            moments.add(chunk.reshape(len(chunk), -1, channels), w)  # (n, pixels, C)
+        return cls(*moments.mean_and_deviation())
+
+
+class _Moments:
+    """Sums over samples so far, divided by a power of two near the largest magnitude.
+
+    Squares must not overflow; division by a power of two is exact, and so is to change it.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self._scale = 0.0  # of nothing but zeros
+        self._total = 0.0
+        self._mean, self._squares = np.zeros(channels), np.zeros(channels)
+
+    def add(self, chunk: Array, w: Array) -> None:
+        """Take note of a chunk of shape (n, pixels, C), which is used up, of weights w."""
+        self._rescale(chunk)
+        chunk /= self._scale or 1.0
+        weight = w.sum() * chunk.shape[1]
+        chunk_mean = w @ chunk.sum(axis=1) / weight
+        chunk -= chunk_mean
+        chunk *= chunk
+        chunk_squares = w @ chunk.sum(axis=1)
+        self._total += weight
+        shift = chunk_mean - self._mean
+        self._mean += shift * (weight / self._total)
+        others = weight * (self._total - weight) / self._total
+        self._squares += chunk_squares + shift**2 * others
+
+    def mean_and_deviation(self) -> tuple[Array, Array]:
+        """Return mean and standard deviation of each channel."""
+        deviation = np.sqrt(self._squares / self._total)
         # what is left of a constant after rounding is no deviation
-        constant = deviation <= 1e-12 * np.abs(mean)
-        return cls(mean * scale, np.where(constant, 1.0, deviation * scale))
+        constant = deviation <= 1e-12 * np.abs(self._mean)
+        scale = self._scale or 1.0
+        return self._mean * scale, np.where(constant, 1.0, deviation * scale)
 
-
-def _power_of_two(X: Array, rows: Array | None) -> float:
-    """Return a power of two near the largest magnitude; division by it is exact."""
-    largest = float(largest_magnitude(X, rows)) if X.dtype.kind == "f" else 0.0
-    return 2.0 ** min(int(np.frexp(largest)[1]), 1023) if largest else 1.0
+    def _rescale(self, chunk: Array) -> None:
+        """Raise the scale if the chunk has larger numbers than any before."""
+        largest = float(max(chunk.max(initial=0), -chunk.min(initial=0)))
+        scale = 2.0 ** min(int(np.frexp(largest)[1]), 1023) if largest else 0.0
+        if scale > self._scale:
+            self._mean *= self._scale / scale
+            self._squares *= (self._scale / scale) ** 2
+            self._scale = scale

@@ -12,15 +12,19 @@ from skcnn._training import epochs as training
 from skcnn._training.epochs import Plan
 from skcnn._training.gradient import RandomStreams
 from skcnn._training.state import TrainingState
-from skcnn._training.stopping import DivergenceError, Patience
+from skcnn._training.stopping import DivergenceError
 from skcnn.layers import Conv, Dense, Dropout, Flatten, MaxPool, ReLU
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import SGD, Adam
-from skcnn.schedules import Constant, Plateau, Schedule
+from skcnn.schedules import Schedule
 
 N, FEATURES, CLASSES = 11, 6, 3
+
+
 SOFTMAX_REGRESSION = (Flatten(), Dense(CLASSES))
+
+
 CNN = (Conv(2, 3), MaxPool(2), ReLU(), Flatten(), Dropout(0.2), Dense(CLASSES))
 
 
@@ -202,17 +206,6 @@ def test_a_loss_without_hits_has_no_accuracy():
     assert epoch.accuracy is None
 
 
-def test_a_copy_of_progress_goes_on_in_the_same_way():
-    state = new_state(Adam())
-    state.start(np.zeros(3))
-    copy = state.copy()
-    assert state.shuffling.random() == copy.shuffling.random()
-    assert state.drawing[0].random() == copy.drawing[0].random()
-    copy.optimizer_state["mean"] += 1
-    assert not state.optimizer_state["mean"].any()
-    assert state.copy(with_optimizer_state=False).optimizer_state is None
-
-
 def test_parameters_that_overflow_in_the_last_step_are_noticed():
     _, _, samples = data()
     network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
@@ -226,41 +219,3 @@ def test_the_learning_rate_zero_moves_nothing():
     before = network.parameters.copy()
     next(train(network, CrossEntropy(), data()[2], Plan(3, 0.0), new_state(SGD(0))))
     assert np.array_equal(network.parameters, before)
-
-
-def test_progress_starts_afresh_with_another_optimizer_or_schedule_only():
-    state = new_state(Adam())
-    state.optimizer_state, state.schedule_state = {"t": 3}, {"stale": 1}
-    state.use(Adam(), Constant(), "loss")
-    assert (state.optimizer_state, state.schedule_state) == ({"t": 3}, {"stale": 1})
-    state.use(SGD(), Constant(), "loss")
-    assert (state.optimizer, state.optimizer_state) == (SGD(), None)
-    assert state.schedule_state == {"stale": 1}
-    state.use(SGD(), Plateau(), "loss")
-    assert (state.schedule, state.schedule_state) == (Plateau(), None)
-    state.start(np.zeros(3))
-    state.use(SGD(), Plateau(), "validation accuracy")  # another score to follow
-    assert state.schedule_state is None
-
-
-@pytest.mark.parametrize(
-    ("tol", "patience", "losses", "expected"),
-    [
-        (None, 1, [1, 1, 1, 2], [False] * 4),
-        (0.0, 1, [1, 1], [False, True]),
-        (0.0, 2, [1.0, 0.9, 0.9, 0.9], [False, False, False, True]),
-        (0.5, 2, [4, 3.5, 3.0], [False, False, True]),
-        (0.5, 2, [4, 3.4, 3.4, 2.8, 2.8, 2.8], [False, False, False, False, False, True]),
-        (0.25, 2, [1.0, 2.0, 0.5, 0.5, 0.5], [False, False, False, False, True]),
-        (0.125, 3, [1, 2, 2, 2], [False, False, False, True]),
-    ],
-)
-def test_patience_ends_exactly_then(tol, patience, losses, expected):
-    count = Patience(tol, patience)
-    assert [count.is_over(loss) for loss in losses] == expected
-
-
-def test_patience_compares_with_the_best_not_with_the_last():
-    count = Patience(0.0, 2)
-    assert [count.is_over(loss) for loss in (1.0, 3.0, 2.0)] == [False, False, True]
-    assert count.best == 1.0

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from skcnn._data.holdout import hold_out
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("n_classes", [1, 2, 3, 10, 100])
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.9])
+def test_every_row_is_on_one_side_and_each_class_gives_its_share(n_classes, fraction):
+    strata = np.sort(rng(1).integers(0, n_classes, 500))
+    training, held_out = hold_out(strata, fraction, rng())
+    assert np.array_equal(np.sort([*training, *held_out]), np.arange(500))
+    assert (np.diff(training) > 0).all()
+    assert (np.diff(held_out) > 0).all()
+    counts = np.bincount(strata, minlength=n_classes)
+    taken = np.bincount(strata[held_out], minlength=n_classes)
+    assert (np.abs(taken - fraction * counts) < 1 + 1e-9).all()
+    assert len(held_out) == min(np.ceil(fraction * 500), np.maximum(counts - 1, 0).sum())
+    assert (taken[counts > 0] < counts[counts > 0]).all()
+
+
+def test_classes_of_one_row_stay_in_training():
+    strata = np.array([0, 1, 1, 1, 1, 2, 3, 3])
+    for seed in range(20):
+        _, held_out = hold_out(strata, 0.5, rng(seed))
+        assert len(held_out) == 4
+        assert np.bincount(strata[held_out], minlength=4).tolist() == [0, 3, 0, 1]
+
+
+def test_no_class_gives_all_its_rows():
+    _, held_out = hold_out(np.array([0, 0, 1, 1, 1]), 0.99, rng())
+    assert len(held_out) == 3
+
+
+def test_more_classes_than_rows_to_hold_out():
+    strata = np.repeat(np.arange(50), 2)
+    drawn = set()
+    for seed in range(10):
+        _, held_out = hold_out(strata, 0.1, rng(seed))
+        assert len(held_out) == 10
+        assert len(set(strata[held_out])) == 10
+        drawn |= set(strata[held_out])
+    assert len(drawn) > 20  # by lot
+
+
+def test_numbers_without_rows_do_no_harm():
+    _, held_out = hold_out(np.array([5, 5, 9, 9]), 0.5, rng())
+    assert len(held_out) == 2
+
+
+def test_the_generator_decides():
+    strata = rng().integers(0, 3, 100)
+    one, same, other = (hold_out(strata, 0.3, rng(seed))[1] for seed in (4, 4, 5))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_every_row_may_be_held_out():
+    strata = np.repeat([0, 1], 5)
+    drawn = [hold_out(strata, 0.3, rng(seed))[1] for seed in range(200)]
+    counts = np.bincount(np.concatenate(drawn), minlength=10)
+    assert counts.min() > 30
+    assert counts.max() < 90
+
+
+@pytest.mark.parametrize("strata", [[0], [0, 1], [2, 0, 1]])
+def test_too_few_rows_is_a_clear_error(strata):
+    with pytest.raises(ValueError, match=rf"Too few rows.*n_samples={len(strata)}.*X_val"):
+        hold_out(np.array(strata), 0.5, rng())

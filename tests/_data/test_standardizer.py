@@ -1,0 +1,86 @@
+from fractions import Fraction
+from math import sqrt
+
+import numpy as np
+import pytest
+
+from skcnn._data import dtypes, standardizer
+from skcnn._data.standardizer import Standardizer
+
+
+def sample(dtype=np.float64, n=9, columns=24, seed=0):
+    X = np.random.default_rng(seed).integers(0, 256, (n, columns))
+    return X.astype(dtype) if np.dtype(dtype) != bool else X > 127
+
+
+@pytest.mark.parametrize("chunk", [1, 24, 47, 48, 100, 2**18])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_moments_are_those_of_numpy_wherever_chunks_end(channels, weighted, chunk, monkeypatch):
+    monkeypatch.setattr(dtypes, "CHUNK_ELEMENTS", chunk)
+    monkeypatch.setattr(standardizer, "CHUNK_ELEMENTS", chunk)
+    X = np.random.default_rng(0).normal(1000, 3, (11, 24))
+    weights = np.random.default_rng(1).uniform(0.1, 4, 11) if weighted else None
+    learned = Standardizer.learn(X, None, weights, channels)
+    pixels = X.reshape(-1, channels)
+    each = np.repeat(np.ones(11) if weights is None else weights, 24 // channels)
+    mean = np.average(pixels, axis=0, weights=each)
+    deviation = np.sqrt(np.average((pixels - mean) ** 2, axis=0, weights=each))
+    np.testing.assert_allclose(learned.mean, mean, rtol=1e-13)
+    np.testing.assert_allclose(learned.deviation, deviation, rtol=1e-11)
+    if weights is None:
+        np.testing.assert_allclose(learned.mean, np.mean(pixels, axis=0), rtol=1e-13)
+        np.testing.assert_allclose(learned.deviation, np.std(pixels, axis=0), rtol=1e-11)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "float16", "float32"])
+def test_moments_of_narrow_types_are_computed_in_float64(dtype):
+    X = sample(dtype, n=500)
+    learned = Standardizer.learn(X, None, None, 1)
+    exact = X.astype(np.float64)
+    assert learned.mean.dtype == learned.deviation.dtype == np.float64
+    assert learned.mean[0] == pytest.approx(exact.mean(), rel=1e-13)
+    assert learned.deviation[0] == pytest.approx(exact.std(), rel=1e-13)
+
+
+def test_integer_weights_are_repeated_rows():
+    X, weights = sample(), np.array([1, 2, 1, 3, 1, 1, 2, 1, 1])
+    weighted = Standardizer.learn(X, None, weights.astype(float), 2)
+    repeated = Standardizer.learn(np.repeat(X, weights, axis=0), None, None, 2)
+    np.testing.assert_allclose(weighted.mean, repeated.mean, rtol=1e-13)
+    np.testing.assert_allclose(weighted.deviation, repeated.deviation, rtol=1e-13)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -1e10, 255])
+def test_a_constant_channel_has_deviation_one(value):
+    X = np.full((7, 12), value)
+    X[:, 1::2] = sample(columns=6, n=7)
+    learned = Standardizer.learn(X, None, None, 2)
+    assert learned.mean[0] == pytest.approx(value)
+    assert learned.deviation[0] == 1
+    assert learned.deviation[1] != 1
+
+
+@pytest.mark.parametrize(
+    "magnitudes",
+    [
+        [1e-150, 1e150],
+        [1e150, 1e-150],
+        [0, 1e-200, 1e-199],  # zeros have no magnitude
+        [1e300, 1e308],
+        [1e-307, 3e-308],
+        [1, 2, 4, 8, 1e9],
+    ],
+)
+def test_moments_neither_overflow_nor_vanish_wherever_large_numbers_are(magnitudes, monkeypatch):
+    monkeypatch.setattr(standardizer, "CHUNK_ELEMENTS", 4)  # a row
+    rng = np.random.default_rng(0)
+    X = np.concatenate([size * rng.uniform(-1, 1, (3, 4)) for size in magnitudes])
+    learned = Standardizer.learn(X, None, None, 1)
+    exact = [Fraction(value) for value in X.ravel().tolist()]
+    mean = sum(exact) / len(exact)
+    variance = sum((value - mean) ** 2 for value in exact) / len(exact)
+    scale = Fraction(float(np.abs(X).max()))
+    assert learned.mean[0] / float(scale) == pytest.approx(float(mean / scale), rel=1e-12)
+    expected = sqrt(variance / scale**2)
+    assert learned.deviation[0] / float(scale) == pytest.approx(expected, rel=1e-12)
