@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.model_selection import GridSearchCV
 
 from skcnn import ScratchCNNClassifier
-from skcnn._estimator import base
+from skcnn._estimator import train
 from skcnn.layers import Conv, Dense, Flatten, Layer, MaxPool
 from skcnn.optimizers import SGD
 
@@ -424,7 +424,7 @@ def test_ctrl_c_while_an_epoch_is_being_reported_leaves_a_consistent_model(
         if len(lines) == epochs + 1:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(base, "print", interrupted, raising=False)
+    monkeypatch.setattr(train, "print", interrupted, raising=False)
     model = make_classifier(max_iter=5, verbose=1)
     with pytest.raises(KeyboardInterrupt):
         model.fit(*digits)
@@ -464,7 +464,7 @@ def test_ctrl_c_at_the_end_of_partial_fit_is_not_swallowed(
     def interrupted(self, loss):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(base.Patience, "is_over", interrupted)
+    monkeypatch.setattr(train.Patience, "is_over", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.partial_fit(*digits)
     compare()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from functools import partial
-from typing import Any, ClassVar, NamedTuple, NoReturn, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,7 @@ from skcnn._data.batches import Images
 from skcnn._data.dtypes import resolve_dtype
 from skcnn._data.holdout import hold_out
 from skcnn._data.image_shape import resolve_image_shape
-from skcnn._data.mini_batches import mini_batches
-from skcnn._data.samples import Data, Samples
+from skcnn._data.samples import Data
 from skcnn._data.validate import (
     check_data,
     check_images,
@@ -27,27 +26,19 @@ from skcnn._data.validate import (
     validation_is_given,
 )
 from skcnn._engine.blas import with_one_blas_thread
-from skcnn._engine.threads import Team, thread_count
+from skcnn._engine.threads import thread_count
 from skcnn._estimator.build import SPLITTING, build, continued, seed_sequence
 from skcnn._estimator.fitted import Columns, Fitted
 from skcnn._estimator.parameters import (
     PARAMETER_CONSTRAINTS,
     check_full_batch,
     followed_score,
-    make_patience,
-    make_plan,
     takes_all_samples,
 )
-from skcnn._estimator.progress_bar import EpochBar
-from skcnn._estimator.scoring import validation_score
-from skcnn._estimator.sklearn_callbacks import Attributes, CallbackSupportMixin, FitTasks
+from skcnn._estimator.sklearn_callbacks import CallbackSupportMixin, FitTasks
 from skcnn._estimator.targets import Targets
-from skcnn._training.epochs import Plan, train
-from skcnn._training.evaluation import Validation
-from skcnn._training.lbfgs import Objective, train_lbfgs
+from skcnn._estimator.train import train_model
 from skcnn._training.prediction import outputs_of
-from skcnn._training.recorder import Recorder, Snapshot
-from skcnn._training.stopping import DivergenceError, Patience
 from skcnn.augmentation import Augment
 from skcnn.layers import Activation
 from skcnn.network import Network
@@ -153,7 +144,9 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         given = self._validate(X, y, sample_weight, validation, earlier)
         targets, parts, seed = self._encode(given, self._learn_targets, earlier)
         start = self._build(given, targets, parts, seed, earlier)
-        trained, interrupt = self._train(start, parts, self.max_iter, tasks, self.warm_start)
+        trained, interrupt = train_model(
+            self, start, *parts, self.max_iter, tasks, keep_state=self.warm_start
+        )
         if interrupt is None:
             tasks.end(lambda: trained.attributes)
         self._publish(trained)
@@ -167,7 +160,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         given = self._validate(X, y, sample_weight, (None, None, None), earlier)
         targets, parts, seed = self._encode(given, learn_targets, earlier)
         start = self._build(given, targets, parts, seed, earlier)
-        trained, interrupt = self._train(start, parts, None, FitTasks(), keep_state=True)
+        trained, interrupt = train_model(self, start, *parts, None, FitTasks(), keep_state=True)
         if interrupt is not None:
             raise interrupt
         self._publish(trained)
@@ -225,94 +218,6 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         _, _, columns, image_shape, dtype = given
         return build(self, parts.training, targets, columns, image_shape, dtype, seed, followed)
 
-    def _train(
-        self,
-        start: Fitted,
-        parts: Parts,
-        n_epochs: int | None,
-        tasks: FitTasks,
-        keep_state: bool,
-    ) -> tuple[Fitted, KeyboardInterrupt | None]:
-        """Return the trained model, and an interrupt that left finished epochs behind.
-
-        n_epochs=None is one epoch of nobody knows how many.
-        """
-        samples = start.samples(parts.training, "y", self.augment)
-        plan = make_plan(self, len(samples), n_epochs)
-        mini_batches(len(samples), plan.batch_size, start.network.minimum_batch_size)  # or raise
-        bar = EpochBar(len(samples), shown=self.verbose > 1 and not takes_all_samples(self.solver))
-        recorder = Recorder(
-            start.network,
-            start.state,
-            start.history,
-            make_patience(self) if n_epochs else Patience(None, 1),
-            self._validation(start, parts.held_out),
-            self.early_stopping,
-            keep_state and not self.early_stopping,
-            lambda snapshot: self._after_epoch(snapshot, attributes, tasks),
-            lambda: self._before_epoch(recorder, attributes, tasks, bar),
-        )
-
-        def attributes() -> dict[str, Any]:
-            return start.after(recorder.finished, keep_best=self.early_stopping).attributes
-
-        tasks.begin()
-        interrupt = None
-        try:
-            with_one_blas_thread(lambda: self._run_epochs(start, samples, plan, recorder, bar))
-        except DivergenceError as error:
-            self._diverged(len(recorder.recorded) + 1, error)
-        except KeyboardInterrupt as stop:
-            if recorder.finished is None:
-                raise
-            interrupt = stop
-        return start.after(recorder.finished, keep_best=self.early_stopping), interrupt
-
-    def _run_epochs(
-        self, start: Fitted, samples: Samples, plan: Plan, recorder: Recorder, bar: EpochBar
-    ) -> None:
-        """Run epochs, or the iterations in their place, until it is time to stop."""
-        network, state, loss = start.network, start.state, start.targets.loss
-        with Team(thread_count(self.n_jobs)) as team, bar:
-            if takes_all_samples(self.solver):
-                objective = Objective(network, loss, samples, self.alpha, state, team)
-                state.start(network.parameters)
-                point = network.parameters.copy()
-                train_lbfgs(objective, point, self.max_iter, recorder.before_epoch, recorder.note)
-            else:
-                epochs = train(network, loss, samples, plan, state, team, bar.advance)
-                recorder.draw(epochs, plan.n_epochs or 1)
-
-    def _validation(self, start: Fitted, held_out: Data | None) -> Validation | None:
-        """Return what to measure after each epoch."""
-        if held_out is None:
-            return None
-        samples = start.samples(held_out, "y_val")
-        scoring = validation_score(self, self.scoring, start, held_out)
-        return Validation(samples, start.targets.loss.measured, scoring, thread_count(self.n_jobs))
-
-    def _before_epoch(
-        self, recorder: Recorder, attributes: Attributes, tasks: FitTasks, bar: EpochBar
-    ) -> None:
-        """Announce an epoch."""
-        tasks.begin_epoch(attributes)
-        bar.begin(f"Epoch {len(recorder.recorded) + 1}")
-
-    def _after_epoch(self, snapshot: Snapshot, attributes: Attributes, tasks: FitTasks) -> bool:
-        """Report an epoch; return whether to stop."""
-        if self.verbose:
-            print(_line(snapshot.history))
-        return tasks.end_epoch(attributes)
-
-    def _diverged(self, epoch: int, error: DivergenceError) -> NoReturn:
-        remedy = (
-            "solver='lbfgs'. Scale the input, use a larger alpha, or another solver."
-            if takes_all_samples(self.solver)
-            else f"learning_rate={self.learning_rate} and alpha={self.alpha}. Use a smaller "
-            f"{'alpha' if self.learning_rate * self.alpha > 1 else 'learning_rate'}."
-        )
-        raise ValueError(f"Training diverged: {error} in epoch {epoch} with {remedy}") from error
-
     def _publish(self, fitted: Fitted) -> None:
         """Set all fitted attributes at once, in place of those of an earlier fit."""
         earlier = vars(self).get("_fitted")
@@ -346,11 +251,3 @@ def _draw_seed(random_state: Any) -> Array:
     """Return what all generators of a fit are made from."""
     seed: Array = check_random_state(random_state).randint(2**31 - 1, size=4)
     return seed
-
-
-def _line(history: list[dict[str, Any]]) -> str:
-    """Return what verbose training says of the last epoch."""
-    record = history[-1]
-    names = ("loss", "accuracy", "validation_loss", "validation_score")
-    told = [f"{name.replace('_', ' ')} {record[name]:.4f}" for name in names if name in record]
-    return f"Epoch {len(history)}: {', '.join(told)}, {record['seconds']:.2f} s"

@@ -1,0 +1,141 @@
+"""A fit from its first epoch on: epochs, what is told of them, and the model they leave behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from skcnn._data.mini_batches import mini_batches
+from skcnn._data.samples import Data, Samples
+from skcnn._engine.blas import with_one_blas_thread
+from skcnn._engine.threads import Team, thread_count
+from skcnn._estimator.fitted import Fitted
+from skcnn._estimator.parameters import make_patience, make_plan, takes_all_samples
+from skcnn._estimator.progress_bar import EpochBar
+from skcnn._estimator.scoring import validation_score
+from skcnn._estimator.sklearn_callbacks import FitTasks
+from skcnn._training.epochs import Plan, train
+from skcnn._training.evaluation import Validation
+from skcnn._training.lbfgs import Objective, train_lbfgs
+from skcnn._training.recorder import Recorder, Snapshot
+from skcnn._training.stopping import DivergenceError, Patience
+
+if TYPE_CHECKING:
+    from skcnn._estimator.base import BaseCNN
+
+
+def train_model(
+    estimator: BaseCNN,
+    start: Fitted,
+    training: Data,
+    held_out: Data | None,
+    n_epochs: int | None,
+    tasks: FitTasks,
+    *,
+    keep_state: bool,
+) -> tuple[Fitted, KeyboardInterrupt | None]:
+    """Return the trained model, and an interrupt that left finished epochs behind.
+
+    Parameters
+    ----------
+    estimator : BaseCNN
+        Its parameters.
+    start : Fitted
+        The model before the first epoch; its network and its state change.
+    training, held_out : Data
+        What to learn from, and what to measure after each epoch.
+    n_epochs : int or None
+        The most there will be; None: one of nobody knows how many.
+    tasks : FitTasks
+        Told of each epoch.
+    keep_state : bool
+        Whether to keep what only further training needs.
+    """
+    samples = start.samples(training, "y", estimator.augment)
+    plan = make_plan(estimator, len(samples), n_epochs)
+    mini_batches(len(samples), plan.batch_size, start.network.minimum_batch_size)  # or raise
+    full_batch = takes_all_samples(estimator.solver)
+    bar = EpochBar(len(samples), shown=estimator.verbose > 1 and not full_batch)
+    keep_best = estimator.early_stopping
+
+    def left_behind() -> Fitted:
+        return start.after(recorder.finished, keep_best=keep_best)
+
+    def before_epoch() -> None:
+        tasks.begin_epoch(lambda: left_behind().attributes)
+        bar.begin(f"Epoch {len(recorder.recorded) + 1}")
+
+    def after_epoch(snapshot: Snapshot) -> bool:
+        if estimator.verbose:
+            print(_line(snapshot.history))
+        return tasks.end_epoch(lambda: left_behind().attributes)
+
+    recorder = Recorder(
+        start.network,
+        start.state,
+        start.history,
+        make_patience(estimator) if n_epochs else Patience(None, 1),
+        None if held_out is None else _validation(estimator, start, held_out),
+        keep_best,
+        keep_state and not keep_best,
+        after_epoch,
+        before_epoch,
+    )
+    tasks.begin()
+    interrupt = None
+    try:
+        with_one_blas_thread(lambda: _run_epochs(estimator, start, samples, plan, recorder, bar))
+    except DivergenceError as error:
+        _diverged(estimator, len(recorder.recorded) + 1, error)
+    except KeyboardInterrupt as stop:
+        if recorder.finished is None:
+            raise
+        interrupt = stop
+    return left_behind(), interrupt
+
+
+def _run_epochs(
+    estimator: BaseCNN,
+    start: Fitted,
+    samples: Samples,
+    plan: Plan,
+    recorder: Recorder,
+    bar: EpochBar,
+) -> None:
+    """Run epochs, or the iterations in their place, until it is time to stop."""
+    network, state, loss = start.network, start.state, start.targets.loss
+    with Team(thread_count(estimator.n_jobs)) as team, bar:
+        if not takes_all_samples(estimator.solver):
+            epochs = train(network, loss, samples, plan, state, team, bar.advance)
+            recorder.draw(epochs, plan.n_epochs or 1)
+            return
+        objective = Objective(network, loss, samples, estimator.alpha, state, team)
+        state.start(network.parameters)
+        point = network.parameters.copy()
+        most = estimator.max_iter
+        train_lbfgs(objective, point, most, recorder.before_epoch, recorder.note)
+
+
+def _validation(estimator: BaseCNN, start: Fitted, held_out: Data) -> Validation:
+    """Return what to measure after each epoch."""
+    samples = start.samples(held_out, "y_val")
+    score = validation_score(estimator, estimator.scoring, start, held_out)
+    return Validation(samples, start.targets.loss.measured, score, thread_count(estimator.n_jobs))
+
+
+def _diverged(estimator: BaseCNN, epoch: int, error: DivergenceError) -> NoReturn:
+    rate, alpha = estimator.learning_rate, estimator.alpha
+    remedy = (
+        "solver='lbfgs'. Scale the input, use a larger alpha, or another solver."
+        if takes_all_samples(estimator.solver)
+        else f"learning_rate={rate} and alpha={alpha}. Use a smaller "
+        f"{'alpha' if rate * alpha > 1 else 'learning_rate'}."
+    )
+    raise ValueError(f"Training diverged: {error} in epoch {epoch} with {remedy}") from error
+
+
+def _line(history: list[dict[str, Any]]) -> str:
+    """Return what verbose training says of the last epoch."""
+    record = history[-1]
+    names = ("loss", "accuracy", "validation_loss", "validation_score")
+    told = [f"{name.replace('_', ' ')} {record[name]:.4f}" for name in names if name in record]
+    return f"Epoch {len(history)}: {', '.join(told)}, {record['seconds']:.2f} s"
