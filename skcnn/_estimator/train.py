@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from skcnn._data.mini_batches import mini_batches
 from skcnn._data.samples import Data, Samples
@@ -19,12 +19,9 @@ from skcnn._training.lbfgs import Objective, train_lbfgs
 from skcnn._training.recorder import Recorder, Snapshot
 from skcnn._training.stopping import DivergenceError, Patience
 
-if TYPE_CHECKING:
-    from skcnn._estimator.base import BaseCNN
-
 
 def train_model(
-    estimator: BaseCNN,
+    estimator: Any,
     start: Fitted,
     training: Data,
     held_out: Data | None,
@@ -94,7 +91,7 @@ def train_model(
 
 
 def _run_epochs(
-    estimator: BaseCNN,
+    estimator: Any,
     start: Fitted,
     samples: Samples,
     plan: Plan,
@@ -115,14 +112,14 @@ def _run_epochs(
         train_lbfgs(objective, point, most, recorder.before_epoch, recorder.note)
 
 
-def _validation(estimator: BaseCNN, start: Fitted, held_out: Data) -> Validation:
+def _validation(estimator: Any, start: Fitted, held_out: Data) -> Validation:
     """Return what to measure after each epoch."""
     samples = start.samples(held_out, "y_val")
     score = validation_score(estimator, estimator.scoring, start, held_out)
     return Validation(samples, start.targets.loss.measured, score, thread_count(estimator.n_jobs))
 
 
-def _diverged(estimator: BaseCNN, epoch: int, error: DivergenceError) -> NoReturn:
+def _diverged(estimator: Any, epoch: int, error: DivergenceError) -> NoReturn:
     rate, alpha = estimator.learning_rate, estimator.alpha
     remedy = (
         "solver='lbfgs'. Scale the input, use a larger alpha, or another solver."
