@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -10,14 +12,8 @@ from skcnn.layers import BatchNorm, Conv, Dense, Flatten, ReLU
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.testing import check_layer
-
-SHAPES = [(5,), (2, 3), (3, 2, 4), (2, 3, 2, 2)]
-
-
-def channel_first(array):
-    """Return an array of shape (channels, everything else)."""
-    axis = 0 if array.ndim == 2 else array.ndim - 3
-    return np.moveaxis(array, axis, 0).reshape(array.shape[axis], -1)
+from tests.support.layers import channels_first
+from tests.support.shapes import SHAPES
 
 
 def random_network(shape, layer, dtype=np.float64):
@@ -33,15 +29,12 @@ def train_once(layer, views, x, workspace=None):
     return y.copy(), cache
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("layer", [BatchNorm(), BatchNorm(0.0, 0.1), BatchNorm(0.99, 2.0)], ids=str)
-def test_gradients_are_finite_differences(layer, shape):
-    check_layer(layer, shape)
-
-
-def test_gradients_for_batches_of_two_and_seven_rows():
-    check_layer(BatchNorm(), (4, 3, 5), n_samples=2)
+def test_gradients_are_finite_differences():
+    check_layer(BatchNorm(), (3, 2, 4))
+    check_layer(BatchNorm(), (4, 3, 5), n_samples=2, directions=8)
     check_layer(BatchNorm(), (1,), n_samples=7)
+    for layer, shape in product([BatchNorm(0.0, 0.1), BatchNorm(0.99, 2.0)], SHAPES):
+        check_layer(layer, shape, directions=8)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -54,7 +47,7 @@ def test_output_and_gradients_against_plain_loops(shape):
     y, cache = train_once(layer, views, x, workspace)
     gradients = network.views(np.full_like(network.parameters, np.nan))[0]
     dx = layer.backward(views, gradients, dy.copy(), cache, workspace, need_dx=True)
-    columns = (channel_first(part) for part in (x, y, dy, dx))
+    columns = (channels_first(part) for part in (x, y, dy, dx))
     for c, (x_c, y_c, dy_c, dx_c) in enumerate(zip(*columns, strict=True)):
         n, gamma = len(x_c), views["gamma"][c]
         mean = sum(x_c) / n
@@ -70,12 +63,14 @@ def test_output_and_gradients_against_plain_loops(shape):
             assert dx_c[i] == pytest.approx(expected, rel=1e-10, abs=1e-13)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_training_output_has_mean_beta_and_deviation_gamma(shape):
+@pytest.mark.parametrize(
+    ("shape", "n"), [*((shape, 6) for shape in SHAPES), ((3, 2, 4), 1)], ids=str
+)
+def test_training_output_has_mean_beta_and_deviation_gamma(shape, n):
     layer = BatchNorm(epsilon=1e-12)
     _, views = random_network(shape, layer)
-    x = np.random.default_rng(0).normal(50, 7, (*shape, 6))
-    y = channel_first(train_once(layer, views, x)[0])
+    x = np.random.default_rng(0).normal(50, 7, (*shape, n))
+    y = channels_first(train_once(layer, views, x)[0])
     np.testing.assert_allclose(y.mean(axis=1), views["beta"], atol=1e-12)
     np.testing.assert_allclose(y.std(axis=1), np.abs(views["gamma"]), rtol=1e-9)
 
@@ -91,25 +86,18 @@ def test_gamma_starts_at_one_and_beta_at_zero():
     assert network.decayed == slice(0, 0)  # weight decay spares both
 
 
-def test_after_one_step_the_running_statistics_are_those_of_the_batch():
-    layer = BatchNorm(0.99)
-    _, views = random_network((3, 2, 4), layer)
-    x = np.random.default_rng(0).normal(5, 3, (3, 2, 4, 6))
-    train_once(layer, views, x)
-    columns = channel_first(x)
-    np.testing.assert_allclose(views["mean"], columns.mean(axis=1), rtol=1e-13)
-    np.testing.assert_allclose(views["variance"], columns.var(axis=1, ddof=1), rtol=1e-13)
-
-
-def test_running_statistics_are_means_with_fading_weights():
+@pytest.mark.parametrize("n_steps", [1, 7])
+@pytest.mark.parametrize("shape", [(4,), (3, 2, 4)], ids=str)
+def test_running_statistics_are_means_with_fading_weights(shape, n_steps):
     layer = BatchNorm(0.8)
-    _, views = random_network((4,), layer)
-    batches = np.random.default_rng(0).normal(5, 3, (7, 4, 9))
+    _, views = random_network(shape, layer)
+    batches = np.random.default_rng(0).normal(5, 3, (n_steps, *shape, 9))
     for x in batches:
         train_once(layer, views, x)
-    weights = 0.8 ** np.arange(7)[::-1]
-    mean = np.average(batches.mean(axis=2), axis=0, weights=weights)
-    variance = np.average(batches.var(axis=2, ddof=1), axis=0, weights=weights)
+    weights = 0.8 ** np.arange(n_steps)[::-1]
+    columns = np.array([channels_first(x) for x in batches])
+    mean = np.average(columns.mean(axis=2), axis=0, weights=weights)
+    variance = np.average(columns.var(axis=2, ddof=1), axis=0, weights=weights)
     np.testing.assert_allclose(views["mean"], mean, rtol=1e-13)
     np.testing.assert_allclose(views["variance"], variance, rtol=1e-13)
 
@@ -149,7 +137,7 @@ def test_a_constant_channel_gives_beta_and_no_gradient():
     network, views = random_network((3, 2, 4), layer)
     x, workspace = np.full((3, 2, 4, 5), 7.0), Workspace()
     y, cache = train_once(layer, views, x, workspace)
-    assert np.array_equal(channel_first(y), np.repeat(views["beta"][:, None], 60, axis=1))
+    assert np.array_equal(channels_first(y), np.repeat(views["beta"][:, None], 60, axis=1))
     gradients = network.views(np.empty_like(network.parameters))[0]
     dx = layer.backward(views, gradients, np.ones_like(x), cache, workspace, need_dx=True)
     assert gradients["gamma"].tolist() == [0, 0]
@@ -161,8 +149,8 @@ def test_a_large_mean_in_float32_costs_no_precision():
     _, views = random_network((8, 2, 8), layer, np.float32)
     deviations = np.random.default_rng(0).standard_normal((8, 2, 8, 16))
     x = (1000 + deviations).astype(np.float32)
-    y = channel_first(train_once(layer, views, x)[0])
-    exact = channel_first(x.astype(np.float64))
+    y = channels_first(train_once(layer, views, x)[0])
+    exact = channels_first(x.astype(np.float64))
     exact = (exact - exact.mean(axis=1, keepdims=True)) / exact.std(axis=1, keepdims=True)
     exact = views["gamma"][:, None] * exact + views["beta"][:, None]
     np.testing.assert_allclose(y, exact, rtol=0, atol=2e-3)
@@ -180,33 +168,18 @@ def test_one_row_of_one_pixel_is_an_error_in_training_only(shape):
     assert np.isfinite(layer.forward(views, x, Workspace(), training=False)[0]).all()
 
 
-def test_one_row_of_several_pixels_is_normalised():
-    layer = BatchNorm()
-    _, views = random_network((3, 2, 4), layer)
-    x = np.random.default_rng(0).standard_normal((3, 2, 4, 1))
-    y = channel_first(train_once(layer, views, x)[0])
-    np.testing.assert_allclose(y.mean(axis=1), views["beta"], atol=1e-12)
-
-
 @pytest.mark.parametrize(
-    ("layer", "text"),
-    [
-        (BatchNorm(momentum=1), "momentum=1 must be a number of at least 0 and less than 1."),
-        (BatchNorm(momentum=-0.1), "momentum=-0.1 must be"),
-        (BatchNorm(momentum="a"), "momentum='a' must be"),
-        (BatchNorm(momentum=float("nan")), "momentum=nan must be"),
-        (BatchNorm(epsilon=0), "epsilon=0 must be a number greater than 0."),
-        (BatchNorm(epsilon=float("inf")), "epsilon=inf must be"),
-        (BatchNorm(epsilon=None), "epsilon=None must be"),
-    ],
+    ("name", "value"),
+    [("momentum", value) for value in (1, -0.1, "a", float("nan"))]
+    + [("epsilon", value) for value in (0, float("inf"), None)],
 )
-def test_errors_name_the_parameter_its_value_and_the_fix(layer, text):
-    with pytest.raises(ValueError, match=r"must be") as caught:
-        layer.output_shape((4,))
-    assert text in str(caught.value)
+def test_errors_name_the_parameter_its_value_and_the_fix(name, value):
+    bounds = {"momentum": "of at least 0 and less than 1.", "epsilon": "greater than 0."}
+    with pytest.raises(ValueError, match=f"{name}={value!r} must be a number {bounds[name]}"):
+        BatchNorm(**{name: value}).output_shape((4,))
 
 
-def steps_of(n_rows, n_threads, n_steps=3):
+def steps_of(n_rows, n_threads, n_steps=2):
     """Run some steps on mini-batches of several micro-batches; return network and images."""
     rng = np.random.default_rng(0)
     X = rng.integers(0, 256, (n_rows, 28 * 28), dtype=np.uint8)
@@ -231,11 +204,11 @@ def test_state_after_a_step_is_the_mean_over_micro_batches():
     conv, views = network.layers[0], network.views()
     x = images.batch(np.arange(n_rows), Workspace())
     y = conv.forward(views[0], x, Workspace(), training=False)[0]
-    of_micro_batches = [channel_first(np.ascontiguousarray(y[..., part])) for part in parts]
-    shares = [len(part) / n_rows for part in parts]
-    pairs = zip(shares, of_micro_batches, strict=True)
+    of_micro_batches = [channels_first(np.ascontiguousarray(y[..., part])) for part in parts]
+    fractions = [len(part) / n_rows for part in parts]
+    pairs = zip(fractions, of_micro_batches, strict=True)
     variance = sum(fraction * part.var(axis=1, ddof=1) for fraction, part in pairs)
-    np.testing.assert_allclose(views[1]["mean"], channel_first(y).mean(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(views[1]["mean"], channels_first(y).mean(axis=1), rtol=1e-12)
     np.testing.assert_allclose(views[1]["variance"], variance, rtol=1e-12)
 
 

@@ -87,11 +87,11 @@ def loop_backward(x, dy, weights, stride, pads):
         window = index[
             tuple(slice(o * s, o * s + k) for o, s, k in zip(out, stride, kernel, strict=True))
         ]
-        share = dy[(..., *out)]  # (N, F)
+        d_window = dy[(..., *out)]  # (N, F)
         for kernel_position in product(*(range(k) for k in kernel)):
             if window[kernel_position] >= 0:
-                dw[kernel_position] += flat[:, :, window[kernel_position]].T @ share
-                dx[:, :, window[kernel_position]] += share @ weights[kernel_position].T
+                dw[kernel_position] += flat[:, :, window[kernel_position]].T @ d_window
+                dx[:, :, window[kernel_position]] += d_window @ weights[kernel_position].T
     return batch_last(dx.reshape(images.shape)), dw, dy.sum(axis=(0, *range(2, dy.ndim)))
 
 
@@ -144,26 +144,18 @@ def convolutions(draw):
     return layer, (*lengths[:-1], channels, lengths[-1]), stride, pads
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(convolutions())
-def test_forward_is_the_correlation_of_scipy(case):
+def test_forward_is_the_correlation_of_scipy_and_backward_the_loop_over_windows(case):
     layer, input_shape, stride, pads = case
-    for dtype, atol in ((np.float64, 1e-12), (np.float32, 2e-5)):
-        run = Run(layer, input_shape, dtype=dtype)
-        expected = scipy_forward(
-            run.x, run.parameters["weights"], run.parameters["bias"], stride, pads
-        )
-        assert run.y.dtype == dtype
-        assert run.y.shape[:-1] == layer.output_shape(input_shape)
-        np.testing.assert_allclose(run.y, expected, rtol=0, atol=atol)
-
-
-@settings(max_examples=50, deadline=None, derandomize=True)
-@given(convolutions())
-def test_backward_is_the_loop_over_windows(case):
-    layer, input_shape, stride, pads = case
-    run = Run(layer, input_shape)
-    dx, dw, db = loop_backward(run.x, run.dy, run.parameters["weights"], stride, pads)
+    run, single = Run(layer, input_shape), Run(layer, input_shape, dtype=np.float32)
+    weights, bias = run.parameters["weights"], run.parameters["bias"]
+    y = scipy_forward(run.x, weights, bias, stride, pads)
+    assert run.y.shape[:-1] == layer.output_shape(input_shape)
+    np.testing.assert_allclose(run.y, y, rtol=0, atol=1e-12)
+    assert single.y.dtype == np.float32
+    np.testing.assert_allclose(single.y, y, rtol=0, atol=2e-5)  # of the same numbers, rounded
+    dx, dw, db = loop_backward(run.x, run.dy, weights, stride, pads)
     np.testing.assert_allclose(run.dx, dx, rtol=0, atol=1e-12)
     np.testing.assert_allclose(run.gradients["weights"], dw, rtol=0, atol=1e-12)
     np.testing.assert_allclose(run.gradients["bias"], db, rtol=0, atol=1e-12)
@@ -172,29 +164,14 @@ def test_backward_is_the_loop_over_windows(case):
 @pytest.mark.parametrize(
     ("layer", "input_shape"),
     [
-        (Conv(2, 3), (1, 1)),
         (Conv(2, 3), (2, 7)),
         (Conv(3, 4, stride=2), (2, 7)),
-        (Conv(1, 2, stride=3), (1, 8)),
         (Conv(2, 2, padding=((-1, -2),)), (1, 8)),
-        (Conv(2, 3, padding="valid", use_bias=False), (2, 5)),
-        (Conv(2, 1), (3, 1, 3)),
         (Conv(3, 3), (4, 2, 5)),
-        (Conv(2, 3), (1, 2, 1)),
-        (Conv(2, 2, padding="valid"), (4, 1, 3)),
-        (Conv(2, 4), (3, 1, 4)),
-        (Conv(2, (1, 3), padding="valid"), (3, 2, 4)),
-        (Conv(2, (3, 1), padding="valid"), (4, 2, 3)),
-        (Conv(1, 1, stride=3), (5, 1, 4)),
+        (Conv(2, (1, 3), padding="valid", use_bias=False), (3, 2, 4)),
         (Conv(2, (2, 3), stride=(3, 2)), (7, 1, 5)),
-        (Conv(1, 2, padding=3), (2, 1, 2)),
         (Conv(1, 2, padding=((2, -1), (-2, 1))), (5, 2, 5)),
-        (Conv(1, 3, padding=(2, (0, 1))), (3, 1, 3)),
-        (Conv(2, 3, use_bias=False), (3, 1, 3)),
-        (Conv(2, 2), (2, 3, 1, 2)),
-        (Conv(1, (1, 3, 2), stride=(1, 2, 1), padding="valid"), (2, 4, 1, 3)),
         (Conv(1, 2, stride=2, padding=((1, 0), 0, (-1, 1))), (3, 3, 2, 4)),
-        (Conv(1, 3), (1, 3, 1, 1)),
     ],
     ids=str,
 )
@@ -202,36 +179,52 @@ def test_gradients_are_finite_differences(layer, input_shape):
     check_layer(layer, input_shape)
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("layer", "input_shape"),
+    [
+        (Conv(2, 3), (1, 1)),
+        (Conv(1, 2, stride=3), (1, 8)),
+        (Conv(2, 3, padding="valid", use_bias=False), (2, 5)),
+        (Conv(2, 1), (3, 1, 3)),
+        (Conv(2, 3), (1, 2, 1)),
+        (Conv(2, 2, padding="valid"), (4, 1, 3)),
+        (Conv(2, 4), (3, 1, 4)),
+        (Conv(2, (3, 1), padding="valid"), (4, 2, 3)),
+        (Conv(1, 1, stride=3), (5, 1, 4)),
+        (Conv(1, 2, padding=3), (2, 1, 2)),
+        (Conv(1, 3, padding=(2, (0, 1))), (3, 1, 3)),
+        (Conv(2, 2), (2, 3, 1, 2)),
+        (Conv(1, (1, 3, 2), stride=(1, 2, 1), padding="valid"), (2, 4, 1, 3)),
+        (Conv(1, 3), (1, 3, 1, 1)),
+    ],
+    ids=str,
+)
+def test_gradients_at_the_edges_are_those_along_directions(layer, input_shape):
+    check_layer(layer, input_shape, directions=8)
+
+
 @pytest.mark.parametrize("padding", ["same", "valid", 1, "crop"])
-@pytest.mark.parametrize("stride", [1, 2, 3])
-@pytest.mark.parametrize("size", [1, 2, 3, 4])
 @pytest.mark.parametrize("rank", [1, 2, 3])
-def test_gradients_of_every_combination_are_finite_differences(rank, size, stride, padding):
+def test_gradients_of_every_combination_are_those_along_directions(rank, padding):
     if padding == "crop":
         padding = ((-1, 2), (1, -1), (0, 1))[:rank]
     input_shape = {1: (2, 7), 2: (5, 2, 4), 3: (4, 4, 1, 4)}[rank]
-    check_layer(Conv(1, size, stride, padding), input_shape, n_samples=2)
+    for size, stride in product([1, 2, 3, 4], [1, 2, 3]):
+        check_layer(Conv(1, size, stride, padding), input_shape, n_samples=2, directions=8)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 5])
-@pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5, 6])
-@pytest.mark.parametrize("length", [1, 2, 5, 6])
-def test_same_padding_gives_ceil_of_length_over_stride_and_puts_the_odd_zero_last(
-    length, kernel, stride
-):
-    layer = Conv(1, kernel, stride)
-    run = Run(layer, (1, length), n=1)
-    x, w, b = run.x[0, :, 0], run.parameters["weights"][:, 0, 0], run.parameters["bias"][0]
-    assert run.y.shape == (1, -(-length // stride), 1)
-    total = max((-(-length // stride) - 1) * stride + kernel - length, 0)
-    for o, value in enumerate(run.y[0, :, 0]):
-        expected = b
-        for i in range(kernel):
-            position = o * stride + i - total // 2
-            if 0 <= position < length:
-                expected += w[i] * x[position]
-        assert value == pytest.approx(expected, abs=1e-13)
+def test_same_padding_gives_ceil_of_length_over_stride_and_puts_the_odd_zero_last(stride):
+    for kernel, length in product([1, 2, 3, 4, 5, 6], [1, 2, 5, 6]):
+        run = Run(Conv(1, kernel, stride), (1, length), n=1)
+        x, w, b = run.x[0, :, 0], run.parameters["weights"][:, 0, 0], run.parameters["bias"][0]
+        n_outputs = -(-length // stride)
+        assert run.y.shape == (1, n_outputs, 1)
+        before = max((n_outputs - 1) * stride + kernel - length, 0) // 2
+        padded = np.zeros(before + length + stride + kernel)
+        padded[before : before + length] = x
+        windows = [padded[o * stride : o * stride + kernel] for o in range(n_outputs)]
+        np.testing.assert_allclose(run.y[0, :, 0], windows @ w + b, rtol=0, atol=1e-13)
 
 
 def test_output_is_one_filter_applied_by_hand():
@@ -273,7 +266,7 @@ def test_convolution_after_a_pooling_that_only_skips_rows():
     np.testing.assert_allclose(y, expected, rtol=0, atol=1e-12)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(convolutions(), st.data())
 def test_cropped_computes_the_first_outputs_and_no_others(case, data):
     layer, input_shape, *_ = case
@@ -292,16 +285,13 @@ def test_cropping_to_all_outputs_is_the_layer_itself():
     assert layer._cropped((7, 1, 6), (4, 3)) is layer
 
 
-def test_narrowed_has_extent_one_on_input_axes_of_length_one():
+def test_narrowed_has_kernel_size_one_on_input_axes_of_length_one():
     layer = Conv(2, 3, stride=2, padding=1)
     assert layer.narrowed((1, 9)) == Conv(2, (1, 3), (1, 2), ((0, 0), (1, 1)))
     assert Conv(2, (5, 3)).narrowed((9, 1)) == Conv(2, (5, 1), (1, 1))
     assert layer.narrowed((5, 9)) is layer
-
-
-def test_narrowed_keeps_a_crop_of_the_other_axes():
-    narrowed = Conv(1, 3, padding=((-1, 0), (1, 1))).narrowed((6, 1))
-    assert narrowed == Conv(1, (3, 1), (1, 1), ((-1, 0), (0, 0)))
+    cropped = Conv(1, 3, padding=((-1, 0), (1, 1))).narrowed((6, 1))
+    assert cropped == Conv(1, (3, 1), (1, 1), ((-1, 0), (0, 0)))
 
 
 @pytest.mark.parametrize("padding", ["same", "valid", 1, ((1, 1), (-2, 0))])
@@ -313,58 +303,57 @@ def test_narrowed_image_of_one_row_is_a_signal(padding):
     np.testing.assert_allclose(image.dx[0], signal.dx, rtol=0, atol=1e-13)
 
 
-def test_initial_weights_have_the_variance_of_he_and_biases_are_zero():
-    network = Network((Conv(64, 3),), (4, 16, 4), np.float64)
-    network.initialize(np.random.default_rng(0))
-    parameters = network.views()[0]
+def test_initializers_count_the_kernel_positions_of_a_filter():
+    def initial(layer, input_shape):
+        network = Network((layer,), input_shape, np.float64)
+        network.initialize(np.random.default_rng(0))
+        return network.views()[0]
+
+    parameters = initial(Conv(64, 3), (4, 16, 4))
     assert parameters["weights"].std() == pytest.approx(np.sqrt(2 / (3 * 3 * 16)), rel=0.03)
     assert not parameters["bias"].any()
-
-
-def test_glorot_bound_counts_the_taps_of_a_filter():
-    network = Network((Conv(8, 3, initializer="glorot_uniform"),), (4, 4, 4), np.float64)
-    network.initialize(np.random.default_rng(0))
+    largest = np.abs(initial(Conv(8, 3, initializer="glorot_uniform"), (4, 4, 4))["weights"]).max()
     bound = np.sqrt(6 / (9 * 4 + 9 * 8))
-    largest = np.abs(network.views()[0]["weights"]).max()
     assert 0.95 * bound < largest <= bound
 
 
 @pytest.mark.parametrize(
     ("layer", "input_shape", "words"),
     [
-        (
-            Conv(2, 6, padding="valid"),
-            (5, 1, 9),
-            ["filter_size=(6, 6)", "(5, 9)", "padding='same'"],
+        (Conv(2, 6, padding="valid"), (5, 1, 9), "filter_size=(6, 6)|(5, 9)|padding='same'"),
+        (Conv(2, 2, padding=((-4, 0), 0)), (5, 1, 5), "filter_size=(2, 2)|(1, 5)"),
+        (Conv(2), (7,), "Conv(n_filters=2)|(7,)|before Flatten()"),
+        (Conv(2), (1, 2, 3, 4, 5), "Conv(n_filters=2)|(1, 2, 3, 4, 5)"),
+        *(
+            (layer, (4, 1, 4), words)
+            for layer, words in [
+                (Conv(0), "n_filters=0|at least 1"),
+                (Conv(2.0), "n_filters=2.0|integer"),
+                (Conv(True), "n_filters=True must be an integer of at least 1."),
+                (Conv((2,)), "n_filters=(2,) must be an integer of at least 1."),
+                (Conv(2, True), "filter_size=True|integer"),
+                (Conv(2, stride=(1, True)), "stride=(1, True)|integer"),
+                (Conv(2, padding=True), "padding=True|integer"),
+                (Conv(2, 0), "filter_size=0|at least 1"),
+                (Conv(2, (3, 3, 3)), "filter_size=(3, 3, 3)|tuple of 2"),
+                (Conv(2, [3, 3]), "filter_size=[3, 3]|tuple of 2"),
+                (Conv(2, 3, 0), "stride=0|at least 1"),
+                (Conv(2, 3, (1, 1.5)), "stride=(1, 1.5)|integer"),
+                (Conv(2, 3, padding="full"), "padding='full'|'same', 'valid'"),
+                (Conv(2, 3, padding=-1), "padding=-1|at least 0"),
+                (Conv(2, 3, padding=1.0), "padding=1.0|integer"),
+                (Conv(2, 3, padding=[1, 1]), "padding=[1, 1]|tuple of 2"),
+                (Conv(2, 3, padding=(1, 2, 3)), "padding=(1, 2, 3)|tuple of 2"),
+                (Conv(2, 3, padding=None), "padding=None|'same', 'valid'"),
+            ]
         ),
-        (Conv(2, 2, padding=((-4, 0), 0)), (5, 1, 5), ["filter_size=(2, 2)", "(1, 5)"]),
-        (Conv(2), (7,), ["Conv(n_filters=2)", "(7,)", "before Flatten()"]),
-        (Conv(2), (1, 2, 3, 4, 5), ["Conv(n_filters=2)", "(1, 2, 3, 4, 5)"]),
-        (Conv(0), (4, 1, 4), ["n_filters=0", "at least 1"]),
-        (Conv(2.0), (4, 1, 4), ["n_filters=2.0", "integer"]),
-        (Conv(True), (4, 1, 4), ["n_filters=True must be an integer of at least 1."]),
-        (Conv((2,)), (4, 1, 4), ["n_filters=(2,) must be an integer of at least 1."]),
-        (Conv(2, True), (4, 1, 4), ["filter_size=True", "integer"]),
-        (Conv(2, stride=(1, True)), (4, 1, 4), ["stride=(1, True)", "integer"]),
-        (Conv(2, padding=True), (4, 1, 4), ["padding=True", "integer"]),
-        (Conv(2, 0), (4, 1, 4), ["filter_size=0", "at least 1"]),
-        (Conv(2, (3, 3, 3)), (4, 1, 4), ["filter_size=(3, 3, 3)", "tuple of 2"]),
-        (Conv(2, [3, 3]), (4, 1, 4), ["filter_size=[3, 3]", "tuple of 2"]),
-        (Conv(2, 3, 0), (4, 1, 4), ["stride=0", "at least 1"]),
-        (Conv(2, 3, (1, 1.5)), (4, 1, 4), ["stride=(1, 1.5)", "integer"]),
-        (Conv(2, 3, padding="full"), (4, 1, 4), ["padding='full'", "'same', 'valid'"]),
-        (Conv(2, 3, padding=-1), (4, 1, 4), ["padding=-1", "at least 0"]),
-        (Conv(2, 3, padding=1.0), (4, 1, 4), ["padding=1.0", "integer"]),
-        (Conv(2, 3, padding=[1, 1]), (4, 1, 4), ["padding=[1, 1]", "tuple of 2"]),
-        (Conv(2, 3, padding=(1, 2, 3)), (4, 1, 4), ["padding=(1, 2, 3)", "tuple of 2"]),
-        (Conv(2, 3, padding=None), (4, 1, 4), ["padding=None", "'same', 'valid'"]),
     ],
-    ids=lambda value: str(value) if isinstance(value, Conv) else "",
+    ids=str,
 )
 def test_errors_name_the_parameter_its_value_and_the_fix(layer, input_shape, words):
     with pytest.raises(ValueError, match=r"must|needs|larger") as caught:
         layer.output_shape(input_shape)
-    assert all(word in str(caught.value) for word in words), str(caught.value)
+    assert all(word in str(caught.value) for word in words.split("|")), str(caught.value)
 
 
 def test_unknown_initializer_is_named():
