@@ -1,117 +1,204 @@
+import pickle
+
 import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, mean_absolute_error, mean_squared_error
 
 from skcnn._engine.workspace import Workspace
-from skcnn.losses import CrossEntropy, Loss
+from skcnn.losses import AbsoluteError, CrossEntropy, Loss, SquaredError
 from skcnn.testing import check_loss
 
+RNG = np.random.default_rng(0)
+OUTPUTS = RNG.normal(0, 3, (4, 9))
+CLASSES, NUMBERS = RNG.integers(0, 4, 9), RNG.normal(0, 3, (9, 4))
+WEIGHTS = RNG.uniform(0.2, 3, 9)
+for array in (OUTPUTS, CLASSES, NUMBERS, WEIGHTS):  # which losses must leave alone
+    array.setflags(write=False)
 
-@pytest.fixture
-def case():
-    rng = np.random.default_rng(0)
-    return rng.normal(0, 3, (4, 9)), rng.integers(0, 4, 9), rng.uniform(0.2, 3, 9)
-
-
-def evaluate(outputs, targets, weights):
-    return CrossEntropy().value_and_gradient(outputs, targets, weights, Workspace())
-
-
-def test_cross_entropy_passes_check_loss(case):
-    outputs, targets, _ = case
-    check_loss(CrossEntropy(), outputs, targets)
-    check_loss(CrossEntropy(), outputs[:2], targets % 2)
-    check_loss(CrossEntropy(), outputs[:1], targets * 0)
+REGRESSION = [SquaredError(), AbsoluteError()]
+CASES = [(loss, CLASSES) for loss in (CrossEntropy(), CrossEntropy(0.3))]
+CASES += [(loss, NUMBERS) for loss in REGRESSION]
 
 
-@pytest.mark.parametrize("factor", [1.0, 0.25])
-def test_value_and_gradient_against_scipy_with_one_factor(case, factor):
-    outputs, targets, _ = case
-    value, gradient = evaluate(outputs, targets, factor)
-    logs = log_softmax(outputs, axis=0)
-    assert value == pytest.approx(-factor * logs[targets, np.arange(9)].sum(), rel=1e-14)
-    expected = factor * (softmax(outputs, axis=0) - np.eye(4)[:, targets])
-    np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-15)
+def evaluate(loss, outputs, targets, weights):
+    return loss.value_and_gradient(outputs, targets, weights, Workspace())
 
 
-def test_value_and_gradient_against_scikit_learn_with_weights_of_rows(case):
-    outputs, targets, weights = case
-    value, gradient = evaluate(outputs, targets, weights)
-    expected = log_loss(
-        targets, softmax(outputs, axis=0).T, sample_weight=weights, normalize=False, labels=range(4)
-    )
-    assert value == pytest.approx(expected, rel=1e-12)
-    onehot = np.eye(4)[:, targets]
-    np.testing.assert_allclose(
-        gradient, weights * (softmax(outputs, axis=0) - onehot), rtol=0, atol=1e-14
-    )
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.5, 1.0, 1, np.float32(0.1)])
+def test_cross_entropy_passes_check_loss(label_smoothing):
+    loss = CrossEntropy(label_smoothing)
+    for n_classes in (4, 2, 1):
+        check_loss(loss, OUTPUTS[:n_classes], CLASSES % n_classes)
+
+
+@pytest.mark.parametrize("loss", REGRESSION, ids=str)
+def test_losses_of_regression_pass_check_loss(loss):
+    for targets in (NUMBERS, NUMBERS[:, :1], NUMBERS[:, 0], np.arange(36).reshape(9, 4)):
+        check_loss(loss, OUTPUTS[: np.atleast_2d(targets.T).shape[0]], targets)
+
+
+@pytest.mark.parametrize(("loss", "targets"), CASES, ids=str)
+def test_sample_of_weight_zero_counts_for_nothing(loss, targets):
+    weights = WEIGHTS.copy()
+    weights[3] = 0
+    value, gradient = evaluate(loss, OUTPUTS, targets, weights)
+    keep = np.arange(9) != 3
+    rest = evaluate(loss, OUTPUTS[:, keep], targets[keep], weights[keep])
+    assert value == pytest.approx(rest[0], rel=1e-14)
+    assert np.array_equal(gradient[:, keep], rest[1])
+    assert not gradient[:, 3].any()
+
+
+@pytest.mark.parametrize(("loss", "targets"), CASES, ids=str)
+def test_float32_stays_float32(loss, targets):
+    outputs = OUTPUTS.astype(np.float32)
+    dtypes = [np.int64] if targets.ndim == 1 else [np.float32, np.float64, np.int64]
+    for dtype in dtypes:
+        for weights in (0.5, WEIGHTS.astype(np.float32), WEIGHTS):
+            value, gradient = evaluate(loss, outputs, targets.astype(dtype), weights)
+            assert type(value) is float
+            assert gradient.dtype == np.float32
+    assert loss.predict(outputs).dtype == np.float32
+
+
+@pytest.mark.parametrize(("loss", "targets"), CASES, ids=str)
+def test_losses_are_values(loss, targets):
+    assert loss == pickle.loads(pickle.dumps(loss)) == eval(str(loss))
+    assert sum(loss == other for other, _ in CASES) == 1
+    assert str(CrossEntropy(0.0)) == "CrossEntropy()"
+
+
+def test_base_loss_asks_for_its_methods():
+    with pytest.raises(NotImplementedError):
+        evaluate(Loss(), np.ones((2, 1)), np.zeros(1, int), 1.0)
+    with pytest.raises(NotImplementedError):
+        Loss().predict(np.ones((2, 1)))
+
+
+# Cross-entropy
+
+
+@pytest.mark.parametrize("weights", [1.0, 0.25, WEIGHTS], ids=["one", "factor", "of samples"])
+@pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.7, 1.0])
+def test_smoothing_mixes_the_target_with_even_probabilities(label_smoothing, weights):
+    value, gradient = evaluate(CrossEntropy(label_smoothing), OUTPUTS, CLASSES, weights)
+    wanted = (1 - label_smoothing) * np.eye(4)[:, CLASSES] + label_smoothing / 4
+    cross_entropies = -(wanted * log_softmax(OUTPUTS, axis=0)).sum(axis=0)
+    assert value == pytest.approx((weights * cross_entropies).sum(), rel=1e-13)
+    expected = weights * (softmax(OUTPUTS, axis=0) - wanted)
+    np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-14)
+
+
+def test_value_is_the_log_loss_of_scikit_learn():
+    value, _ = evaluate(CrossEntropy(), OUTPUTS, CLASSES, WEIGHTS)
+    probabilities = softmax(OUTPUTS, axis=0).T
+    kind = {"sample_weight": WEIGHTS, "normalize": False, "labels": range(4)}
+    assert value == pytest.approx(log_loss(CLASSES, probabilities, **kind), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_without_smoothing_the_bits_are_those_of_the_plain_formula(dtype):
+    outputs, weights = OUTPUTS.astype(dtype), WEIGHTS.astype(dtype)
+    value, gradient = evaluate(CrossEntropy(0.0), outputs, CLASSES, weights)
+    z = outputs - outputs.max(axis=0)
+    at_target = z[CLASSES, np.arange(9)]
+    z = np.exp(z)
+    total = z.sum(axis=0)
+    losses = (np.log(total) - at_target) * weights
+    z /= total
+    z[CLASSES, np.arange(9)] -= 1
+    z *= weights
+    assert value == float(losses.sum(dtype=np.float64))
+    assert gradient.tobytes() == z.tobytes()
+
+
+def test_loss_is_smallest_where_the_probabilities_are_the_smoothed_ones():
+    wanted = np.array([[0.1, 0.1], [0.8, 0.1], [0.1, 0.8]])
+    _, gradient = evaluate(CrossEntropy(0.3), np.log(wanted), np.array([1, 2]), 1.0)
+    np.testing.assert_allclose(gradient, 0, atol=1e-15)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_logits_of_ten_thousand_are_stable(dtype):
     outputs = np.array([[1e4, -1e4, 1e4, 1e4], [-1e4, 1e4, 1e4, -1e4]], dtype)
+    targets = np.array([0, 0, 0, 1])
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        value, gradient = evaluate(outputs, np.array([0, 0, 0, 1]), np.array([1.0, 1, 1, 1]))
+        value, gradient = evaluate(CrossEntropy(), outputs, targets, np.ones(4))
+        smooth, slope = evaluate(CrossEntropy(0.5), outputs[:, :2], targets[:2], np.ones(2))
         probabilities = CrossEntropy().predict(outputs)
         logs = CrossEntropy().predict_log(outputs)
     assert value == pytest.approx(2e4 + np.log(2) + 2e4)
     assert gradient.tolist() == [[0, -1, -0.5, 1], [0, 1, 0.5, -1]]
+    assert smooth == pytest.approx(0.25 * 2e4 + 0.75 * 2e4)
+    assert slope.tolist() == [[0.25, -0.75], [-0.25, 0.75]]
     assert probabilities.tolist() == [[1, 0, 0.5, 1], [0, 1, 0.5, 0]]
     assert np.isfinite(logs).all()
     assert logs[:, 0].tolist() == [0, -2e4]
 
 
-def test_shifting_all_logits_changes_nothing(case):
-    outputs, targets, weights = case
-    value, gradient = evaluate(outputs, targets, weights)
-    shifted, same = evaluate(outputs + 1000, targets, weights)
+def test_shifting_all_logits_changes_nothing():
+    value, gradient = evaluate(CrossEntropy(), OUTPUTS, CLASSES, WEIGHTS)
+    shifted, same = evaluate(CrossEntropy(), OUTPUTS + 1000, CLASSES, WEIGHTS)
     assert shifted == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(same, gradient, rtol=0, atol=1e-12)
 
 
-def test_a_row_of_weight_zero_counts_for_nothing(case):
-    outputs, targets, weights = case
-    weights[3] = 0
-    value, gradient = evaluate(outputs, targets, weights)
-    keep = np.arange(9) != 3
-    assert value == pytest.approx(evaluate(outputs[:, keep], targets[keep], weights[keep])[0])
-    assert not gradient[:, 3].any()
+def test_predictions_are_softmax_and_its_logarithm():
+    loss, logs = CrossEntropy(), log_softmax(OUTPUTS, axis=0)
+    np.testing.assert_allclose(loss.predict(OUTPUTS), softmax(OUTPUTS, axis=0), rtol=1e-13)
+    np.testing.assert_allclose(loss.predict_log(OUTPUTS), logs, rtol=1e-13)
+    assert loss.predict_log(OUTPUTS.astype(np.float32)).dtype == np.float32
 
 
-@pytest.mark.parametrize("weight", [0.5, "float32", "float64"])
-def test_float32_stays_float32(case, weight):
-    outputs, targets, weights = case
-    factor = weight if isinstance(weight, float) else weights.astype(weight)
-    outputs = outputs.astype(np.float32)
-    value, gradient = evaluate(outputs, targets, factor)
-    assert type(value) is float
-    assert gradient.dtype == np.float32
-    assert CrossEntropy().predict(outputs).dtype == np.float32
-    assert CrossEntropy().predict_log(outputs).dtype == np.float32
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), "a", None])
+def test_label_smoothing_that_is_none_is_named(value):
+    with pytest.raises(ValueError, match=r"label_smoothing=.* must be a number between 0 and 1"):
+        CrossEntropy(value)
 
 
-def test_outputs_are_left_alone(case):
-    outputs, targets, weights = case
-    before = outputs.copy()
-    evaluate(outputs, targets, weights)
-    CrossEntropy().predict(outputs)
-    CrossEntropy().predict_log(outputs)
-    assert np.array_equal(outputs, before)
+# Squared and absolute error
 
 
-def test_predictions_are_softmax_and_its_logarithm(case):
-    outputs, *_ = case
-    np.testing.assert_allclose(
-        CrossEntropy().predict(outputs), softmax(outputs, axis=0), rtol=1e-13
-    )
-    np.testing.assert_allclose(
-        CrossEntropy().predict_log(outputs), log_softmax(outputs, axis=0), rtol=1e-13
-    )
+@pytest.mark.parametrize("n_outputs", [1, 4])
+def test_values_are_the_errors_of_scikit_learn(n_outputs):
+    outputs, targets = OUTPUTS[:n_outputs], NUMBERS[:, :n_outputs]
+    for loss, metric, factor in (
+        (SquaredError(), mean_squared_error, 0.5),
+        (AbsoluteError(), mean_absolute_error, 1.0),
+    ):
+        value, _ = evaluate(loss, outputs, targets, WEIGHTS)
+        mean = metric(targets, outputs.T, sample_weight=WEIGHTS)
+        assert value == pytest.approx(factor * mean * WEIGHTS.sum(), rel=1e-13)
 
 
-def test_base_loss_asks_for_its_methods():
-    with pytest.raises(NotImplementedError):
-        Loss().value_and_gradient(np.ones((2, 1)), np.zeros(1, int), 1.0, Workspace())
-    with pytest.raises(NotImplementedError):
-        Loss().predict(np.ones((2, 1)))
+@pytest.mark.parametrize("loss", REGRESSION, ids=str)
+def test_gradients_are_those_of_plain_loops(loss):
+    slope = np.sign if isinstance(loss, AbsoluteError) else float
+    _, gradient = evaluate(loss, OUTPUTS, NUMBERS, WEIGHTS)
+    for k, i in np.ndindex(4, 9):
+        expected = WEIGHTS[i] * slope(OUTPUTS[k, i] - NUMBERS[i, k]) / 4
+        assert gradient[k, i] == pytest.approx(expected, rel=1e-14)
+
+
+def test_absolute_error_has_slope_zero_at_zero():
+    value, gradient = evaluate(AbsoluteError(), np.ones((2, 3)), np.ones((3, 2)), 1.0)
+    assert value == 0
+    assert not gradient.any()
+
+
+@pytest.mark.parametrize(
+    ("loss", "best"), [(SquaredError(), np.mean), (AbsoluteError(), np.median)], ids=str
+)
+def test_best_constant_is_the_mean_or_the_median(loss, best):
+    targets = np.random.default_rng(0).exponential(size=101)
+    constant = np.full((1, 101), best(targets))
+    assert evaluate(loss, constant, targets, 1.0)[1].sum() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("loss", REGRESSION, ids=str)
+def test_predictions_are_the_outputs_and_targets_of_another_shape_are_named(loss):
+    assert np.array_equal(loss.predict(OUTPUTS), OUTPUTS)
+    for shape in [(4,), (9,), (4, 9), (9, 3)]:
+        with pytest.raises(ValueError, match=r"targets of shape .* do not fit.*one row of 4 num"):
+            evaluate(loss, OUTPUTS, np.ones(shape), 1.0)

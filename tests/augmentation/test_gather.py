@@ -1,5 +1,6 @@
 """Shifts and flips."""
 
+import re
 from itertools import product
 
 import numpy as np
@@ -16,21 +17,6 @@ def images(shape, n=20, seed=0):
     return np.random.default_rng(seed).standard_normal((n, *shape))
 
 
-def shifted(image, shift, fill):
-    """Move an image pixel by pixel."""
-    result = np.empty_like(image)
-    lengths = image.shape[:-1]
-    for place in product(*map(range, lengths)):
-        source = tuple(p - s for p, s in zip(place, shift, strict=True))
-        inside = all(0 <= p < length for p, length in zip(source, lengths, strict=True))
-        result[place] = image[source] if inside else fill
-    return result
-
-
-def all_shifts(lengths, limits):
-    return list(product(*(range(-limit, limit + 1) for limit in limits)))
-
-
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("fill", [0.0, 7.5, "by channel"])
 def test_each_image_is_moved_by_some_shift_within_the_limit(shape, fill):
@@ -38,16 +24,17 @@ def test_each_image_is_moved_by_some_shift_within_the_limit(shape, fill):
     fill = np.arange(1.0, channels + 1) if fill == "by channel" else fill
     X = images(shape)
     Y = Shift(2)(X, np.random.default_rng(1), fill)
-    found = set()
-    for x, y in zip(X, Y, strict=True):
-        matches = [
-            shift
-            for shift in all_shifts(lengths, [2] * len(lengths))
-            if np.array_equal(y, shifted(x, shift, fill))
-        ]
-        assert len(matches) == 1
-        found.update(matches)
-    assert len(found) > 3  # images move independently of each other
+    canvas = np.empty((len(X), *(length + 4 for length in lengths), channels))
+    canvas[...] = fill
+    canvas[(slice(None), *(slice(2, 2 + length) for length in lengths))] = X
+    n_matches, n_found = np.zeros(len(X), int), 0
+    for start in product(range(5), repeat=len(lengths)):
+        window = tuple(slice(s, s + length) for s, length in zip(start, lengths, strict=True))
+        matches = (canvas[:, *window] == Y).reshape(len(X), -1).all(axis=1)
+        n_matches += matches
+        n_found += matches.any()
+    assert n_matches.tolist() == [1] * len(X)
+    assert n_found > 3  # images move independently of each other
 
 
 @pytest.mark.parametrize(
@@ -55,7 +42,7 @@ def test_each_image_is_moved_by_some_shift_within_the_limit(shape, fill):
     [(1, (1, 1)), (0.25, (2, 1)), (0.2, (1, 0)), (0, (0, 0)), ((0, 2), (0, 2)), ((0.5, 1), (4, 1))],
 )
 def test_a_limit_is_pixels_or_a_share_for_all_axes_or_each(max_shift, limits):
-    X = np.zeros((4000, 8, 4, 1))
+    X = np.zeros((1000, 8, 4, 1))
     X[:, 4, 2] = 1
     Y = Shift(max_shift)(X, np.random.default_rng(0))
     _, rows, columns, _ = np.nonzero(Y)
@@ -81,24 +68,17 @@ def test_an_axis_of_length_one_stays():
 
 
 @pytest.mark.parametrize(
-    ("max_shift", "lengths", "words"),
+    ("max_shift", "words"),
     [
-        (8, (8, 8), ["max_shift=8 must be", "less than the axis (8 here)"]),
-        (-1, (8, 8), ["max_shift=-1 must be"]),
-        (1.0, (8, 8), ["max_shift=1.0 must be", "a float in [0, 1)"]),
-        (-0.5, (8, 8), ["max_shift=-0.5 must be"]),
-        (float("nan"), (8, 8), ["max_shift=nan must be"]),
-        (True, (8, 8), ["max_shift=True must be"]),
-        ("2", (8, 8), ["max_shift='2' must be"]),
-        (None, (8, 8), ["max_shift=None must be"]),
-        ((1, 2), (8,), ["max_shift=(1, 2) has 2 entries", "1 spatial axes"]),
-        ((1, 9), (8, 8), ["max_shift=(1, 9) must be"]),
+        (8, r"less than the axis \(8 here\)"),
+        (1.0, r"a float in \[0, 1\)"),
+        *((value, "must be") for value in (-1, -0.5, float("nan"), True, "2", None, (1, 9))),
+        ((1, 2, 3), "has 3 entries.*2 spatial axes"),
     ],
 )
-def test_bad_limits_are_named(max_shift, lengths, words):
-    with pytest.raises(ValueError, match="max_shift") as caught:
-        Shift(max_shift).check(lengths)
-    assert all(word in str(caught.value) for word in words), str(caught.value)
+def test_limit_that_is_none_is_named(max_shift, words):
+    with pytest.raises(ValueError, match=rf"max_shift={re.escape(repr(max_shift))} .*{words}"):
+        Shift(max_shift).check((8, 8))
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -119,7 +99,7 @@ def test_a_flip_of_probability_zero_or_one_is_certain():
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), "a", None, True])
-def test_a_bad_probability_is_named(value):
+def test_probability_that_is_none_is_named(value):
     with pytest.raises(ValueError, match=r"probability=.* must be a number between 0 and 1"):
         HorizontalFlip(value).check((4, 4))
 

@@ -64,7 +64,7 @@ def test_no_angle_changes_no_bit():
 
 
 def test_angles_are_spread_evenly_up_to_the_limit():
-    n = 4000
+    n = 600
     X = np.zeros((n, 21, 21, 1))
     X[:, 10, :, 0] = np.arange(21) - 10.0  # a ramp along the middle row, which turns
     X[:] = X[:, 10:11]  # and is the same in every row

@@ -1,5 +1,3 @@
-"""How a mini-batch goes through whatever the user gave."""
-
 import copy
 import pickle
 import tracemalloc
@@ -26,20 +24,16 @@ ALL = Compose(OURS)
 SHAPES = [(9, 2), (8, 6, 1), (8, 6, 3), (4, 8, 6, 2)]
 
 
-def suits(augment, shape):
-    return len(shape) > 2 or not isinstance(augment, Rotation | Compose)
-
-
 def batch(shape, n=12, dtype=np.float64):
     X = np.random.default_rng(0).standard_normal((n, *shape)).astype(dtype)
     return np.ascontiguousarray(batch_last(X))
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("augment", [*OURS, ALL], ids=lambda a: type(a).__name__)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_call_and_a_batch_give_the_same(shape, augment, dtype):
-    if suits(augment, shape):
+def test_a_call_and_a_batch_give_the_same(augment, dtype):
+    # a signal cannot be rotated
+    for shape in SHAPES[isinstance(augment, Rotation | Compose) :]:
         x = batch(shape, dtype=dtype)
         X = np.ascontiguousarray(batch_first(x))
         before = X.copy()
@@ -54,21 +48,13 @@ def test_a_call_and_a_batch_give_the_same(shape, augment, dtype):
 
 
 @pytest.mark.parametrize("augment", [*OURS, ALL], ids=lambda a: type(a).__name__)
-def test_a_used_workspace_and_other_batch_sizes_change_nothing(augment):
-    workspace, rng = Workspace(), np.random.default_rng(0)
+def test_neither_a_used_workspace_nor_batch_sizes_nor_pixels_change_what_is_drawn(augment):
+    workspace, rng, fresh, blank = Workspace(), *(np.random.default_rng(0) for _ in range(3))
     for n in (12, 5, 12, 1):
-        state = copy.deepcopy(rng)
         used = augment_batch(batch((8, 6, 2), n), augment, rng, workspace)
-        fresh = augment_batch(batch((8, 6, 2), n), augment, state, Workspace())
-        assert np.array_equal(used, fresh)
-
-
-@pytest.mark.parametrize("augment", [*OURS, ALL], ids=lambda a: type(a).__name__)
-def test_the_number_of_draws_does_not_depend_on_the_images(augment):
-    one, other = np.random.default_rng(0), np.random.default_rng(0)
-    augment_batch(batch((8, 6, 1)), augment, one, Workspace())
-    augment_batch(0 * batch((8, 6, 1)), augment, other, Workspace())
-    assert one.bit_generator.state == other.bit_generator.state
+        assert np.array_equal(used, augment_batch(batch((8, 6, 2), n), augment, fresh, Workspace()))
+        augment_batch(0 * batch((8, 6, 2), n), augment, blank, Workspace())
+    assert rng.bit_generator.state == fresh.bit_generator.state == blank.bit_generator.state
 
 
 @pytest.mark.parametrize("kind", [list, tuple, Compose])
@@ -99,10 +85,11 @@ def test_a_function_gets_images_in_the_layout_of_users(shape):
 
     rng = np.random.default_rng(0)
     y = augment_batch(x, darker, rng, Workspace())
-    assert np.array_equal(seen[0][0], expected)
-    assert seen[0][0].dtype == np.float32
-    assert seen[0][1]
-    assert seen[0][2] is rng
+    [(X, contiguous, given)] = seen
+    assert np.array_equal(X, expected)
+    assert X.dtype == np.float32
+    assert contiguous
+    assert given is rng
     for i in range(12):
         assert np.array_equal(batch_first(y)[i], expected[i] - np.float32(i))
 
@@ -142,12 +129,9 @@ def test_what_cannot_augment_is_named(augment):
         check_augment(augment, (8, 8))
 
 
-def test_what_can_augment_passes_the_check():
+def test_what_can_augment_passes_the_check_and_every_step_is_checked_against_the_images():
     for augment in (None, Shift(2), [Shift(2), lambda X, rng: X], (), Compose([]), ALL):
         check_augment(augment, (8, 8))
-
-
-def test_a_step_of_a_sequence_is_checked_against_the_images():
     with pytest.raises(ValueError, match="needs images or volumes"):
         check_augment([Shift(2), Compose([Rotation()])], (9,))
     with pytest.raises(ValueError, match="max_shift=9"):
@@ -192,10 +176,8 @@ def test_no_step_after_the_first_allocates_a_large_array():
     assert peak < 1_000_000
 
 
-def test_a_batch_of_images_is_augmented_where_layers_will_see_it():
+def test_batch_of_images_is_augmented_where_layers_will_see_it():
     X = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 20)
-    images = Images(X, (4, 5), None, np.dtype(np.float32))
-    inputs, augmenting = Workspace(), Workspace()
-    x = images.batch(np.array([2, 0]), inputs)
-    y = augment_batch(x, HorizontalFlip(1.0), np.random.default_rng(0), augmenting)
+    x = Images(X, (4, 5), None, np.dtype(np.float32)).batch(np.array([2, 0]), Workspace())
+    y = augment_batch(x, HorizontalFlip(1.0), np.random.default_rng(0), Workspace())
     assert np.array_equal(batch_first(y)[..., 0], X.reshape(3, 4, 5)[[2, 0], :, ::-1])
