@@ -47,46 +47,35 @@ START = np.linspace(-1, 2, 7)
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("momentum", [0, 0.5, 0.9, 0.99])
 def test_sgd_is_the_textbook_rule(momentum, nesterov):
-    steps = gradients(500)
+    steps = gradients(200)
     expected = textbook_sgd(steps, 0.01, START, momentum, nesterov)
+    if momentum == 0:  # plain gradient descent, Nesterov's or not
+        np.testing.assert_allclose(expected, START - 0.01 * np.sum(steps, axis=0), rtol=1e-12)
     result = run(SGD(momentum, nesterov), steps, 0.01, START)
     np.testing.assert_allclose(result, expected, rtol=1e-12)
-
-
-def test_nesterov_without_momentum_is_plain_gradient_descent():
-    steps = gradients(20)
-    plain = START - 0.1 * np.sum(steps, axis=0)
-    np.testing.assert_allclose(run(SGD(0, nesterov=True), steps, 0.1, START), plain, rtol=1e-12)
 
 
 @pytest.mark.parametrize("epsilon", [1e-8, 1e-2])
 @pytest.mark.parametrize("betas", [(0.9, 0.999), (0.5, 0.9), (0, 0.99), (0.9, 0), (0, 0)])
 def test_adam_is_the_textbook_rule(betas, epsilon):
-    steps = gradients(500)
+    steps = gradients(200)
     expected = textbook_adam(steps, 0.01, START, *betas, epsilon)
     np.testing.assert_allclose(run(Adam(*betas, epsilon), steps, 0.01, START), expected, rtol=1e-12)
 
 
-def test_adam_of_a_zero_gradient_does_not_move():
-    assert np.array_equal(run(Adam(), [np.zeros(7)] * 5, 0.1, START), START)
-
-
-def test_first_step_of_adam_is_the_learning_rate_whatever_the_scale():
+def test_first_step_of_adam_is_the_learning_rate_whatever_the_scale_but_zero():
     moved = run(Adam(), [np.array([1e-3, -1.0, 1e3])], 0.01, np.zeros(3))
     np.testing.assert_allclose(moved, [-0.01, 0.01, -0.01], rtol=1e-4)
+    assert np.array_equal(run(Adam(), [np.zeros(7)] * 5, 0.1, START), START)
 
 
 ALL = [SGD(0), SGD(0.9, nesterov=False), SGD(), Adam()]
 
 
 @pytest.mark.parametrize("optimizer", ALL, ids=str)
-def test_optimizer_passes_the_public_check(optimizer):
-    check_optimizer(optimizer)
-
-
-@pytest.mark.parametrize("optimizer", ALL, ids=str)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_steps_are_in_place_and_keep_the_dtype(optimizer, dtype):
+def test_steps_are_in_place_keep_the_dtype_and_pass_the_public_check(optimizer, dtype):
+    check_optimizer(optimizer)
     parameters = START.astype(dtype)
     view, state = parameters[2:4], optimizer.start(parameters)
     optimizer.step(state, parameters, np.ones(7, dtype), np.float64(0.1))
@@ -98,16 +87,15 @@ def test_steps_are_in_place_and_keep_the_dtype(optimizer, dtype):
 
 
 @pytest.mark.parametrize("optimizer", ALL, ids=str)
-@pytest.mark.parametrize("how", [copy.deepcopy, lambda state: pickle.loads(pickle.dumps(state))])
-def test_a_saved_state_goes_on_bit_for_bit(optimizer, how):
+def test_a_saved_state_goes_on_bit_for_bit(optimizer):
     steps = gradients(20)
-    expected = run(optimizer, steps, 0.01, START)
-    parameters = START.copy()
-    state = optimizer.start(parameters)
-    for number, gradient in enumerate(steps):
-        state = how(state) if number == 10 else state
-        optimizer.step(state, parameters, gradient.copy(), 0.01)
-    assert np.array_equal(parameters, expected)
+    for save in (copy.deepcopy, lambda state: pickle.loads(pickle.dumps(state))):
+        parameters = START.copy()
+        state = optimizer.start(parameters)
+        for number, gradient in enumerate(steps):
+            state = save(state) if number == 10 else state
+            optimizer.step(state, parameters, gradient.copy(), 0.01)
+        assert np.array_equal(parameters, run(optimizer, steps, 0.01, START))
 
 
 def test_decay_spares_biases():
@@ -120,22 +108,18 @@ def test_decay_spares_biases():
 
 
 @pytest.mark.parametrize(
-    ("make", "text"),
+    ("kind", "name", "values", "bounds"),
     [
-        (lambda: SGD(1), "momentum=1 must be a number of at least 0 and less than 1"),
-        (lambda: SGD(-0.1), "momentum=-0.1"),
-        (lambda: SGD(float("nan")), "momentum=nan"),
-        (lambda: Adam(beta_1=1.0), "beta_1=1.0 must be a number of at least 0 and less than 1"),
-        (lambda: Adam(beta_2=-1), "beta_2=-1"),
-        (lambda: Adam(epsilon=0), "epsilon=0 must be a number greater than 0"),
-        (lambda: SGD("fast"), "momentum='fast' must be a number"),
-        (lambda: Adam(beta_1=None), "beta_1=None must be a number"),
-        (lambda: Adam(epsilon="1"), "epsilon='1' must be a number"),
+        (SGD, "momentum", (1, -0.1, float("nan"), "fast"), "of at least 0 and less than 1"),
+        (Adam, "beta_1", (1.0, None), "of at least 0 and less than 1"),
+        (Adam, "beta_2", (-1,), "of at least 0 and less than 1"),
+        (Adam, "epsilon", (0, "1"), "greater than 0"),
     ],
 )
-def test_bad_hyper_parameters_are_named(make, text):
-    with pytest.raises(ValueError, match=text):
-        make()
+def test_bad_hyper_parameters_are_named(kind, name, values, bounds):
+    for value in values:
+        with pytest.raises(ValueError, match=f"{name}={value!r} must be a number {bounds}"):
+            kind(**{name: value})
 
 
 def test_optimizers_are_values():
@@ -151,7 +135,7 @@ def test_base_optimizer_asks_for_a_step():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("length", [1e-30, 0.5, 2.0, 3.0, 1e30])
+@pytest.mark.parametrize("length", [0, 1e-30, 0.5, 2.0, 3.0, 1e30])
 def test_clip_shortens_to_the_norm_and_keeps_the_direction(length, dtype):
     rng = np.random.default_rng(0)
     direction = rng.normal(size=1000)
@@ -166,9 +150,3 @@ def test_clip_shortens_to_the_norm_and_keeps_the_direction(length, dtype):
         np.testing.assert_allclose(
             gradient, 2.5 * direction, rtol=1e-5 if dtype == np.float32 else 1e-12
         )
-
-
-def test_clip_leaves_zeros_alone():
-    gradient = np.zeros(3, np.float32)
-    clip(gradient, 1.0)
-    assert not gradient.any()
