@@ -86,6 +86,7 @@ BLOCKS = [
     (Conv(3, 3), ReLU(), MaxPool(2), SpatialDropout(0.4), Conv(2, 2), Tanh(), AveragePool(2)),
     (Conv(3, 3), ReLU(), MaxPool(1), MaxPool(2)),
     (MaxPool(2), Conv(3, 2), ReLU()),
+    (MaxPool(1, stride=2), Conv(2, 2), Tanh()),  # a view, not contiguous
     (Conv(2, 3), MaxPool(2), MaxPool(2)),
     (Flipped(3, 3), ReLU(), MaxPool(2)),
     (Conv(3, 3), ReLU(), Doubled(2)),

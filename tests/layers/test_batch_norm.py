@@ -37,12 +37,14 @@ def test_gradients_are_finite_differences():
         check_layer(layer, shape, directions=8)
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_output_and_gradients_against_plain_loops(shape):
+@pytest.mark.parametrize(
+    ("shape", "n"), [*((shape, 4) for shape in SHAPES), ((3, 2, 4), 1)], ids=str
+)
+def test_output_and_gradients_are_those_of_plain_loops(shape, n):
     layer = BatchNorm(epsilon=0.3)
     network, views = random_network(shape, layer)
     rng = np.random.default_rng(0)
-    x, dy = rng.normal(3, 2, (*shape, 4)), rng.standard_normal((*shape, 4))
+    x, dy = rng.normal(3, 2, (*shape, n)), rng.standard_normal((*shape, n))
     workspace = Workspace()
     y, cache = train_once(layer, views, x, workspace)
     gradients = network.views(np.full_like(network.parameters, np.nan))[0]
@@ -61,18 +63,6 @@ def test_output_and_gradients_against_plain_loops(shape):
             slopes = [((i == j) - 1 / n - z[i] * z[j] / n) / s for j in range(n)]
             expected = gamma * sum(d * slope for d, slope in zip(dy_c, slopes, strict=True))
             assert dx_c[i] == pytest.approx(expected, rel=1e-10, abs=1e-13)
-
-
-@pytest.mark.parametrize(
-    ("shape", "n"), [*((shape, 6) for shape in SHAPES), ((3, 2, 4), 1)], ids=str
-)
-def test_training_output_has_mean_beta_and_deviation_gamma(shape, n):
-    layer = BatchNorm(epsilon=1e-12)
-    _, views = random_network(shape, layer)
-    x = np.random.default_rng(0).normal(50, 7, (*shape, n))
-    y = channels_first(train_once(layer, views, x)[0])
-    np.testing.assert_allclose(y.mean(axis=1), views["beta"], atol=1e-12)
-    np.testing.assert_allclose(y.std(axis=1), np.abs(views["gamma"]), rtol=1e-9)
 
 
 def test_gamma_starts_at_one_and_beta_at_zero():
@@ -104,32 +94,23 @@ def test_running_statistics_are_means_with_fading_weights(shape, n_steps):
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_inference_is_the_same_bits_for_one_sample_and_for_many(shape, dtype):
-    layer = BatchNorm()
-    _, views = random_network(shape, layer, dtype)
-    x = np.random.default_rng(0).normal(5, 3, (*shape, 8)).astype(dtype)
-    train_once(layer, views, x)
-    whole = layer.forward(views, x, Workspace(), training=False)[0]
-    assert whole.dtype == dtype
-    for i in range(8):
-        one = np.ascontiguousarray(x[..., [i]])
-        assert np.array_equal(
-            layer.forward(views, one, Workspace(), training=False)[0], whole[..., [i]]
-        )
-
-
-def test_inference_follows_the_formula():
+def test_inference_follows_the_formula_with_the_same_bits_for_one_sample_and_for_many(shape, dtype):
     layer = BatchNorm(0.5, 0.2)
-    _, views = random_network((3, 2, 4), layer)
+    _, views = random_network(shape, layer, dtype)
     rng = np.random.default_rng(0)
     for _ in range(3):
-        train_once(layer, views, rng.normal(5, 3, (3, 2, 4, 6)))
-    x = rng.normal(5, 3, (3, 2, 4, 5))
+        train_once(layer, views, rng.normal(5, 3, (*shape, 6)).astype(dtype))
+    x = rng.normal(5, 3, (*shape, 8)).astype(dtype)
     y = layer.forward(views, x, Workspace(), training=False)[0]
-    gamma, beta, mean, variance = (
-        views[name][:, None, None] for name in ("gamma", "beta", "mean", "variance")
-    )
-    np.testing.assert_allclose(y, gamma * (x - mean) / np.sqrt(variance + 0.2) + beta, rtol=1e-12)
+    gamma, beta, mean, variance = (views[k][:, None] for k in ("gamma", "beta", "mean", "variance"))
+    expected = gamma * (channels_first(x) - mean) / np.sqrt(variance + 0.2) + beta
+    tolerance = 50 * np.finfo(dtype).eps
+    np.testing.assert_allclose(channels_first(y), expected, rtol=tolerance, atol=10 * tolerance)
+    assert y.dtype == dtype
+    for i in range(8):
+        one = np.ascontiguousarray(x[..., [i]])
+        alone = layer.forward(views, one, Workspace(), training=False)[0]
+        assert np.array_equal(alone, y[..., [i]])
 
 
 def test_a_constant_channel_gives_beta_and_no_gradient():
