@@ -2,33 +2,14 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings
 from scipy.signal import correlate
 
 from skcnn._engine.workspace import Workspace
 from skcnn.layers import Conv
 from skcnn.network import Network
 from skcnn.testing import check_layer
-
-
-def same_pads(n, kernel, stride):
-    """Add zeros one at a time, the first at the end, until ceil(n / stride) windows fit."""
-    pads = [0, 0]
-    while (n + sum(pads) - kernel) // stride + 1 < -(-n // stride):
-        pads[1 if pads[0] == pads[1] else 0] += 1
-    return tuple(pads)
-
-
-def resolve(padding, lengths, kernel, stride):
-    """Padding as a pair for each axis, independently of skcnn._engine.convolution.geometry."""
-    if padding == "valid":
-        return [(0, 0)] * len(lengths)
-    if padding == "same":
-        return [same_pads(*each) for each in zip(lengths, kernel, stride, strict=True)]
-    if isinstance(padding, int):
-        return [(padding, padding)] * len(lengths)
-    return [(p, p) if isinstance(p, int) else p for p in padding]
+from tests.support.strategies import convolutions
 
 
 def pad(array, pads, value=0):
@@ -110,36 +91,6 @@ class Run:
         self.dx = layer.backward(
             self.parameters, self.gradients, dy, cache, workspace, need_dx=True
         )
-
-
-@st.composite
-def convolutions(draw):
-    """A convolution, its input shape, and its geometry one value an axis."""
-    rank = draw(st.integers(1, 3))
-    lengths, kernel, stride = (
-        tuple(draw(st.lists(st.integers(1, most), min_size=rank, max_size=rank)))
-        for most in (7, 4, 3)
-    )
-    pair = st.tuples(st.integers(-2, 3), st.integers(-2, 3))
-    padding = draw(
-        st.one_of(
-            st.sampled_from(["same", "valid", 0, 1, 2]),
-            st.tuples(*[st.one_of(st.integers(0, 2), pair)] * rank).filter(
-                lambda value: any(isinstance(part, tuple) for part in value)
-            ),
-        )
-    )
-    pads = resolve(padding, lengths, kernel, stride)
-    assume(all(n + b + a >= k for n, (b, a), k in zip(lengths, pads, kernel, strict=True)))
-    assume(
-        all(
-            -b < n and -a < n and n + min(b, 0) + min(a, 0) > 0
-            for n, (b, a) in zip(lengths, pads, strict=True)
-        )
-    )
-    channels, filters = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    layer = Conv(filters, kernel, stride, padding)
-    return layer, (*lengths[:-1], channels, lengths[-1]), stride, pads
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -241,21 +192,6 @@ def test_input_and_gradient_need_not_be_contiguous(size, input_shape):
     dx = layer.backward(run.parameters, gradients, dy, cache, workspace, need_dx=True)
     assert np.array_equal(dx, run.dx)
     assert all(np.array_equal(gradients[name], run.gradients[name]) for name in gradients)
-
-
-@settings(max_examples=25, deadline=None, derandomize=True)
-@given(convolutions(), st.data())
-def test_cropped_computes_the_first_outputs_and_no_others(case, data):
-    layer, input_shape, *_ = case
-    *leading, _, last = layer.output_shape(input_shape)
-    lengths = tuple(data.draw(st.integers(1, n)) for n in (*leading, last))
-    cropped = layer._cropped(input_shape, lengths)
-    full, part = Run(layer, input_shape), Run(cropped, input_shape)
-    first = tuple(slice(n) for n in lengths)
-    expected = full.y[(*first[:-1], slice(None), first[-1])]
-    assert part.y.shape == expected.shape
-    np.testing.assert_allclose(part.y, expected, rtol=0, atol=1e-13)
-    assert layer._cropped(input_shape, (*leading, last)) is layer
 
 
 def test_narrowed_has_kernel_size_one_on_input_axes_of_length_one():

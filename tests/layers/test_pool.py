@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from skcnn._engine.workspace import Workspace
 from skcnn.layers import AveragePool, MaxPool
 from skcnn.testing import check_layer
+from tests.support.strategies import poolings
 
 
 def per_axis(value, rank):
@@ -45,19 +46,6 @@ def forward_backward(layer, x, dy=None):
     y = y.copy()
     dy = np.ones_like(y) if dy is None else dy.copy()
     return y, layer.backward({}, {}, dy, cache, workspace, need_dx=True)
-
-
-@st.composite
-def poolings(draw, kinds=(MaxPool, AveragePool)):
-    rank = draw(st.integers(1, 3))
-
-    def values(most):
-        return tuple(draw(st.lists(st.integers(1, most), min_size=rank, max_size=rank)))
-
-    lengths, size = values(7), values(4)
-    stride = draw(st.sampled_from([None, "any"])) and values(4)
-    layer = draw(st.sampled_from(kinds))(size, stride)
-    return layer, (*lengths[:-1], draw(st.integers(1, 2)), lengths[-1])
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -151,15 +139,6 @@ def test_gradients_of_every_combination_are_those_along_directions(kind):
     shapes = [(2, 7), (5, 2, 6), (3, 4, 1, 5)]
     for input_shape, size, stride in product(shapes, [1, 2, 3, 4], [None, 1, 2, 3]):
         check_layer(kind(size, stride), input_shape, n_samples=2, directions=8)
-
-
-@settings(max_examples=25, deadline=None, derandomize=True)
-@given(poolings())
-def test_reach_is_where_the_last_window_ends(case):
-    layer, input_shape = case
-    boxes = [box for _, box in windows(layer, input_shape)]
-    ends = [tuple(part.stop for part in box if part.stop is not None) for box in boxes]
-    assert layer._reach(input_shape) == tuple(np.max(ends, axis=0))
 
 
 def test_windows_are_clipped_to_their_axis_and_what_does_not_fit_at_the_edge_is_dropped():
