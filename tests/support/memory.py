@@ -1,0 +1,13 @@
+"""How much memory a call takes."""
+
+import tracemalloc
+
+
+def peak_of(function):
+    """Return the bytes that a call of `function` has allocated at most at a time."""
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
