@@ -34,20 +34,6 @@ class HasNoOutputShape(Scale):
 
 
 @dataclass(frozen=True)
-class DependsOnNeedDx(Scale):
-    def backward(self, parameters, gradients, *args, need_dx, **kwargs):
-        dx = super().backward(parameters, gradients, *args, need_dx=need_dx, **kwargs)
-        gradients["factor"] *= need_dx
-        return dx
-
-
-@dataclass(frozen=True)
-class IgnoresNeedDx(Scale):
-    def backward(self, *args, need_dx, **kwargs):
-        return super().backward(*args, need_dx=True, **kwargs)
-
-
-@dataclass(frozen=True)
 class HasAField(Scale):
     value: Any = None
 
@@ -115,8 +101,6 @@ def test_right_layers_pass(layer, directions):
         (ReadsWhatItOverwrote(), "another result in place"),
         (ReturnsAnotherShape(), r"output has shape \(2, 3, 3\), not \(2, 3, 1, 3\)"),
         (HasNoOutputShape(), "output_shape must return a tuple of integers.*not None"),
-        (DependsOnNeedDx(), "gradients depend on need_dx"),
-        (IgnoresNeedDx(), "backward returned dx although need_dx was false"),
         (HasAField(lambda x: x), "does not survive pickling"),
         (UnequalAfterPickling(), "does not survive pickling"),
         (NotADataclass(2), r"is not a dataclass.*@dataclass\(frozen=True\)"),

@@ -1,4 +1,4 @@
-"""What a run of the layer at test names; and what check_layer names of a run without training."""
+"""What check_layer names of a forward and a backward pass of the layer at test."""
 
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -112,6 +112,14 @@ BACKWARD = {
         r"dx has shape \(1, 2, 3, 3\), not \(2, 3, 3\)",
     ),
     "keeps stale dx": (keeps_stale_dx, "gives another result"),
+    "depends on need_dx": (
+        lambda call: (call.dx, change(call.gradients["factor"], call.need_dx))[0],
+        "gradients depend on need_dx",
+    ),
+    "ignores need_dx": (
+        lambda call: call.dx if call.need_dx else call.dy,
+        "backward returned dx although need_dx was false",
+    ),
     "returns a list as dx": (
         lambda call: call.dx.tolist(),
         "backward returned list, not an array",
@@ -136,9 +144,11 @@ class Broken(Scale):
 
     def backward(self, parameters, gradients, dy, cache, workspace, *, need_dx):
         dx = super().backward(parameters, gradients, dy, cache, workspace, need_dx=need_dx)
-        if self.fault not in BACKWARD or not need_dx:
+        if self.fault not in BACKWARD or not (need_dx or "need_dx" in self.fault):
             return dx
-        call = SimpleNamespace(gradients=gradients, dy=dy, workspace=workspace, dx=dx)
+        call = SimpleNamespace(
+            gradients=gradients, dy=dy, workspace=workspace, dx=dx, need_dx=need_dx
+        )
         return BACKWARD[self.fault][0](call)
 
 
