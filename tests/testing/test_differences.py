@@ -20,8 +20,8 @@ def test_differences_of_a_known_function_leave_the_array_as_it_was():
 def test_error_relative_to_the_largest_element_decides(directions):
     x = np.linspace(1, 2, 5)
 
-    def check(error):
-        gradient = x + [0, 0, 0, 2 * error, 0]
+    def check(error, other=0.0):
+        gradient = x + [0, 2 * other, 0, 2 * error, 0]
         assert_gradient(
             gradient, lambda: float(x @ x / 2), x, rtol=1e-6, name="it",
             directions=directions, rng=np.random.default_rng(0),
@@ -30,5 +30,7 @@ def test_error_relative_to_the_largest_element_decides(directions):
     check(1e-8)
     with pytest.raises(AssertionError, match="it differs from finite differences by"):
         check(1e-4)
+    with pytest.raises(AssertionError, match="it differs from finite differences by"):
+        check(1e-4, -1e-4)  # which cancel in a sum
     with pytest.raises(AssertionError, match="NaN or inf"):
         check(np.inf)
