@@ -166,7 +166,7 @@ def test_fitted_network_is_the_average_of_steps_or_of_epochs(make_classifier, di
         (StochasticWeightAveraging(0.0), [1, 1, 1, 1]),
         (StochasticWeightAveraging(0.5), [0, 0, 1, 1]),
     ]
-    for batch_size, cases in [(300, [(ema, fading), ("swa", [0, 0, 0, 1]), *swa]), (100, swa)]:
+    for batch_size, cases in [(300, [(ema, fading), ("swa", [0, 0, 0, 1]), *swa]), (150, swa)]:
         seen = networks_after(make, X, y, range(1, 5), batch_size)
         for averaging, weights in cases:
             model = make(max_iter=4, weight_averaging=averaging, batch_size=batch_size).fit(X, y)

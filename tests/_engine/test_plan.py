@@ -147,7 +147,7 @@ def test_plan_agrees_with_layers_run_one_by_one(block, shape):
         np.testing.assert_allclose(got, reference, rtol=1e-9, atol=1e-11)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(convolutions(), st.data())
 def test_plan_computes_what_windows_reach_and_no_more_for_every_geometry(case, data):
     conv, input_shape, *_ = case

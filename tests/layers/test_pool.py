@@ -48,7 +48,7 @@ def forward_backward(layer, x, dy=None):
     return y, layer.backward({}, {}, dy, cache, workspace, need_dx=True)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 @given(poolings([MaxPool]))
 def test_max_pooling_is_the_maximum_of_every_window_and_its_gradient_goes_there(case):
     layer, input_shape = case
