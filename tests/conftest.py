@@ -1,22 +1,28 @@
-"""What all tests share. It has to run before anything imports SciPy."""
+"""What all tests share. It has to run before anything imports NumPy or SciPy."""
 
 import os
+import pickle
 import sys
 from importlib.util import find_spec
 
 import pytest
 
-if "scipy" in sys.modules:
+if "numpy" in sys.modules or "scipy" in sys.modules:
     raise pytest.UsageError(
-        "scipy was imported before tests/conftest.py could set SCIPY_ARRAY_API=1, without which "
-        "scikit-learn skips some of its checks. Find the pytest plugin that imports it."
+        "NumPy or SciPy was imported before tests/conftest.py could set SCIPY_ARRAY_API=1, without "
+        "which scikit-learn skips some of its checks, and one BLAS thread for each worker. Find "
+        "the pytest plugin that imports it."
     )
 os.environ["SCIPY_ARRAY_API"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:  # the workers are as many as the cores
+    for library in ("OPENBLAS", "MKL", "OMP"):
+        os.environ[f"{library}_NUM_THREADS"] = "1"
 
 import numpy as np
 from sklearn.datasets import load_digits
+from threadpoolctl import threadpool_limits
 
-from skcnn import ScratchCNNClassifier
+from tests.support import estimators
 
 if find_spec("sklearn.callback") is None:  # before scikit-learn 1.9
     collect_ignore = ["_estimator/test_sklearn_callbacks.py"]
@@ -32,41 +38,53 @@ def digits():
     return X, y
 
 
+@pytest.fixture(scope="session")
+def numbers():
+    """Noise as read-only images of 6x6 with two numbers to find in each."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((120, 36))
+    y = np.stack([X[:, :18].mean(axis=1), 100 + 30 * X[:, 7] * X[:, 8]], axis=1)
+    X.setflags(write=False)
+    y.setflags(write=False)
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def pickled_models(digits, numbers):
+    """A tiny classifier of the digits and a regressor of the numbers, fitted once and pickled."""
+    fitted = {
+        "classifier": estimators.make_classifier().fit(*digits),
+        "regressor": estimators.make_regressor().fit(*numbers),
+    }
+    return {kind: pickle.dumps(model) for kind, model in fitted.items()}
+
+
+@pytest.fixture
+def classifier(pickled_models):
+    """A tiny classifier that is fitted to the digits."""
+    return pickle.loads(pickled_models["classifier"])
+
+
+@pytest.fixture
+def regressor(pickled_models):
+    """A tiny regressor that is fitted to the numbers."""
+    return pickle.loads(pickled_models["regressor"])
+
+
 @pytest.fixture
 def make_classifier():
     """Return a function that makes a tiny classifier, every value that matters explicit."""
-
-    def make(**parameters):
-        tiny = {
-            "n_filters": 3,
-            "filter_size": 3,
-            "solver": "adam",
-            "learning_rate": 0.01,
-            "learning_rate_schedule": "constant",
-            "alpha": 0.0,
-            "batch_size": 32,
-            "max_iter": 2,
-            "random_state": 0,
-        }
-        return ScratchCNNClassifier(**(tiny | parameters))
-
-    return make
+    return estimators.make_classifier
 
 
 @pytest.fixture
 def assert_same_bits():
     """Return a function that asserts that two fitted models are equal to the last bit."""
+    return estimators.assert_same_bits
 
-    def check(one, other, X=None, other_X=None):
-        assert one.network_.dtype == other.network_.dtype
-        assert one.network_.shapes == other.network_.shapes
-        assert one.network_.parameters.tobytes() == other.network_.parameters.tobytes()
-        assert one.loss_curve_ == other.loss_curve_
-        np.testing.assert_array_equal(one.classes_, other.classes_)
-        if X is not None:
-            one_p = one.predict_proba(X)
-            other_p = other.predict_proba(X if other_X is None else other_X)
-            assert one_p.dtype == other_p.dtype
-            assert one_p.tobytes() == other_p.tobytes()
 
-    return check
+@pytest.fixture
+def two_blas_threads():
+    """Two BLAS threads, also in a worker, so that a limit can be seen."""
+    with threadpool_limits(2, user_api="blas"):
+        yield
