@@ -188,7 +188,9 @@ def test_absolute_error_has_slope_zero_at_zero():
 
 
 @pytest.mark.parametrize(
-    ("loss", "best"), [(SquaredError(), np.mean), (AbsoluteError(), np.median)], ids=str
+    ("loss", "best"),
+    [(SquaredError(), np.mean), (AbsoluteError(), np.median)],
+    ids=["mean", "median"],
 )
 def test_best_constant_is_the_mean_or_the_median(loss, best):
     targets = np.random.default_rng(0).exponential(size=101)
