@@ -7,14 +7,13 @@ from importlib.util import find_spec
 
 import pytest
 
-if "numpy" in sys.modules or "scipy" in sys.modules:
+if "scipy" in sys.modules:
     raise pytest.UsageError(
-        "NumPy or SciPy was imported before tests/conftest.py could set SCIPY_ARRAY_API=1, without "
-        "which scikit-learn skips some of its checks, and one BLAS thread for each worker. Find "
-        "the pytest plugin that imports it."
+        "scipy was imported before tests/conftest.py could set SCIPY_ARRAY_API=1, without which "
+        "scikit-learn skips some of its checks. Find the pytest plugin that imports it."
     )
 os.environ["SCIPY_ARRAY_API"] = "1"
-if "PYTEST_XDIST_WORKER" in os.environ:  # the workers are as many as the cores
+if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many workers as cores
     for library in ("OPENBLAS", "MKL", "OMP"):
         os.environ[f"{library}_NUM_THREADS"] = "1"
 

@@ -132,9 +132,11 @@ def blas_threads():
     return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
 
+@pytest.mark.usefixtures("two_blas_threads")
 def test_blas_is_restored_when_fits_overlap_and_when_one_fails(images):
     X, y = images
     before = blas_threads()
+    assert 2 in before
     good, bad = make("two blocks", 2), make("two blocks", 2, learning_rate=1e30)
     failures = []
 
