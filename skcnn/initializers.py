@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+__all__ = ["glorot_uniform", "he_normal", "zeros"]
+
 Array = npt.NDArray[Any]
 Initializer = Callable[[Array, int, int, np.random.Generator], None]
 

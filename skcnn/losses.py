@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from skcnn._engine.workspace import Workspace
 
+__all__ = ["AbsoluteError", "CrossEntropy", "Loss", "SquaredError"]
+
 Array = npt.NDArray[Any]
 
 

@@ -14,6 +14,8 @@ from skcnn._engine.workspace import Workspace
 from skcnn.layers import Layer
 from skcnn.layers.base import Array, Parameters, Shape
 
+__all__ = ["Network"]
+
 
 class Network:
     """Layers one after the other, with their parameters in one flat vector.

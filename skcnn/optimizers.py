@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+__all__ = ["SGD", "Adam", "Optimizer", "clip", "decay"]
+
 Array = npt.NDArray[Any]
 State = dict[str, Any]
 

@@ -8,6 +8,8 @@ from math import cos, inf, isfinite, pi
 from numbers import Integral, Real
 from typing import Any
 
+__all__ = ["Constant", "Cosine", "OneCycle", "Plateau", "Schedule"]
+
 State = dict[str, Any]
 
 # Where warming up begins, as a share of the learning rate.

@@ -10,6 +10,8 @@ import numpy as np
 
 from skcnn.network import Network
 
+__all__ = ["ExponentialMovingAverage", "StochasticWeightAveraging", "WeightAveraging"]
+
 Average = dict[str, Any]
 
 
