@@ -22,6 +22,8 @@ from skcnn.optimizers import Optimizer
 from skcnn.schedules import Schedule
 from skcnn.weight_averaging import WeightAveraging
 
+__all__ = ["ScratchCNNClassifier"]
+
 Array = npt.NDArray[Any]
 
 

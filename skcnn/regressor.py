@@ -21,6 +21,8 @@ from skcnn.optimizers import Optimizer
 from skcnn.schedules import Schedule
 from skcnn.weight_averaging import WeightAveraging
 
+__all__ = ["ScratchCNNRegressor"]
+
 Array = npt.NDArray[Any]
 
 LOSSES: dict[str, type[Loss]] = {"squared_error": SquaredError, "absolute_error": AbsoluteError}

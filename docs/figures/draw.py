@@ -3,7 +3,7 @@
 from pathlib import Path
 
 CELL = 22
-COLOURS = ("#cfe2f3", "#fce5cd", "#d9ead3")  # of the filter's columns j = 0, 1, 2
+COLORS = ("#cfe2f3", "#fce5cd", "#d9ead3")  # of the filter's columns j = 0, 1, 2
 LINE = "#555555"
 
 
@@ -20,13 +20,13 @@ def label(x: float, y: float, text: str, anchor: str = "middle", size: int = 13)
     return f'<text x="{x}" y="{y}" text-anchor="{anchor}" font-size="{size}">{text}</text>'
 
 
-def bracket(x: float, top: float, bottom: float, text: str, colour: str) -> str:
+def bracket(x: float, top: float, bottom: float, text: str, color: str) -> str:
     """Return a bracket that opens to the left, with a text at its right."""
     path = f"M {x} {top} h 8 V {bottom} h -8"
     middle = (top + bottom) / 2
     return (
-        f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
-        f'<text x="{x + 14}" y="{middle + 4}" font-size="13" fill="{colour}">{text}</text>'
+        f'<path d="{path}" fill="none" stroke="{color}" stroke-width="2"/>'
+        f'<text x="{x + 14}" y="{middle + 4}" font-size="13" fill="{color}">{text}</text>'
     )
 
 
@@ -47,17 +47,17 @@ def lowered(left: float, top: float) -> list[str]:
     parts = [label(left + 1.5 * CELL, top - 30, "L: every row, shifted", size=14)]
     parts += [label(left + 1.5 * CELL, top - 12, "by j = 0, 1, 2", size=12)]
     for row in range(4):
-        for j, colour in enumerate(COLOURS):
+        for j, color in enumerate(COLORS):
             for column in range(3):
                 x, y = left + column * CELL, top + (3 * row + j) * CELL
-                parts.append(rectangle(x, y, CELL, CELL, colour))
+                parts.append(rectangle(x, y, CELL, CELL, color))
                 parts.append(label(x + CELL / 2, y + 15, f"{row}{column + j}", size=10))
         parts.append(label(left - 10, top + (3 * row + 1.7) * CELL, f"h = {row}", "end", 12))
-    for first, colour, shift in ((0, "#990000", 0), (1, "#0b5394", 70)):
+    for first, color, shift in ((0, "#990000", 0), (1, "#0b5394", 70)):
         x = left + 3 * CELL + 8 + shift
         y = top + 3 * first * CELL
         text = f"y[{first}]"
-        parts.append(bracket(x, y + 2, y + 9 * CELL - 2, text, colour))
+        parts.append(bracket(x, y + 2, y + 9 * CELL - 2, text, color))
     return parts
 
 
