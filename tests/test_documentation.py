@@ -8,6 +8,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from runpy import run_path
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
@@ -325,3 +326,13 @@ def test_paths_are_looked_up():
     assert exists("figures/draw.py", "docs/architecture.md")
     assert exists("classifier.py", "docs/architecture.md")
     assert not exists("tests/test_lowering.py", "docs/architecture.md")
+
+
+# -------------------------------------------------------------- figures are what their scripts draw
+
+
+@pytest.mark.parametrize("name", ["wings", "im2col"])
+def test_a_figure_is_what_its_script_draws_today(name):
+    """If it is not: python docs/figures/wings.py."""
+    drawn = run_path(str(ROOT / f"docs/figures/{name}.py"))["svg"]()
+    assert (ROOT / f"docs/figures/{name}.svg").read_text("utf-8") == drawn

@@ -1,9 +1,9 @@
-"""Draw the figure of the lowering: python docs/figures/draw.py."""
+"""Draw how one axis is copied for a convolution: python docs/figures/im2col.py."""
 
 from pathlib import Path
 
 CELL = 22
-COLORS = ("#cfe2f3", "#fce5cd", "#d9ead3")  # of the filter's columns j = 0, 1, 2
+COLORS = ("#cfe2f3", "#fce5cd", "#d9ead3")  # of the kernel's columns j = 0, 1, 2
 LINE = "#555555"
 
 
@@ -31,9 +31,9 @@ def bracket(x: float, top: float, bottom: float, text: str, color: str) -> str:
 
 
 def image(left: float, top: float) -> list[str]:
-    """Return a map of 4 rows and 5 columns, each cell one run of the batch."""
-    parts = [label(left + 2.5 * CELL, top - 30, "x: 4 rows of 5 columns", size=14)]
-    parts += [label(left + 2.5 * CELL, top - 12, "(each cell: the whole batch)", size=12)]
+    """Return a feature map of 4 rows and 5 columns, each cell one run of the batch."""
+    parts = [label(left + 2.5 * CELL, top - 30, "x: 4 rows of 5", size=14)]
+    parts += [label(left + 2.5 * CELL, top - 12, "(each cell: one batch)", size=12)]
     for row in range(4):
         for column in range(5):
             x, y = left + column * CELL, top + row * 3 * CELL + CELL
@@ -42,9 +42,9 @@ def image(left: float, top: float) -> list[str]:
     return parts
 
 
-def lowered(left: float, top: float) -> list[str]:
-    """Return the lowered map: for each row three lines, the row shifted by j."""
-    parts = [label(left + 1.5 * CELL, top - 30, "L: every row, shifted", size=14)]
+def copied(left: float, top: float) -> list[str]:
+    """Return the copy: for each row three lines, the row shifted by j."""
+    parts = [label(left + 1.5 * CELL, top - 30, "copy: every row, shifted", size=14)]
     parts += [label(left + 1.5 * CELL, top - 12, "by j = 0, 1, 2", size=12)]
     for row in range(4):
         for j, color in enumerate(COLORS):
@@ -69,32 +69,31 @@ def product(left: float, top: float) -> list[str]:
         rectangle(left, middle - 28, 110, 40, "#ffffff"),
         label(left + 55, middle - 4, "F &#215; (3 · 3)"),
         label(left + 132, middle - 2, "&#215;", size=20),
-        label(left + 188, middle - 102, "one window of L", size=14),
+        label(left + 188, middle - 102, "one window of the copy", size=14),
         rectangle(left + 155, middle - 90, 66, 165, "#ffffff"),
         label(left + 188, middle - 4, "(3 · 3) &#215;"),
         label(left + 188, middle + 12, "(3 · N)"),
         label(left + 243, middle - 2, "=", size=20),
-        label(left + 298, middle - 40, "one row of y", size=14),
-        rectangle(left + 265, middle - 28, 66, 40, "#ffffff"),
-        label(left + 298, middle - 4, "F &#215; (3 · N)"),
+        label(left + 308, middle - 40, "one row of y", size=14),
+        rectangle(left + 265, middle - 28, 86, 40, "#ffffff"),
+        label(left + 308, middle - 4, "F &#215; (3 · N)"),
     ]
 
 
-def main() -> None:
-    """Write lowering.svg beside this file."""
-    width, height = 800, 350
-    parts = [*image(32, 60), *lowered(230, 60), *product(450, 60)]
+def svg() -> str:
+    """Return the picture."""
+    width, height = 816, 350
+    parts = [*image(32, 60), *copied(230, 60), *product(450, 60)]
     arrow = (
         '<path d="M 154 192 h 26" stroke="#555555" stroke-width="2"/>'
         '<path d="M 178 187 l 9 5 l -9 5 z" fill="#555555"/>'
     )
     body = "\n".join([rectangle(0, 0, width, height, "#ffffff", 'stroke-width="0"'), *parts, arrow])
-    svg = (
+    return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         f'width="{width}" height="{height}" font-family="sans-serif">\n{body}\n</svg>\n'
     )
-    Path(__file__).with_name("lowering.svg").write_text(svg, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    Path(__file__).with_name("im2col.svg").write_text(svg(), encoding="utf-8")
