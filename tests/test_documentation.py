@@ -323,12 +323,29 @@ def test_dotted_names_are_followed_to_their_end(span, known):
 
 def test_paths_are_looked_up():
     assert exists("tests/test_documentation.py", "docs/api.md")
-    assert exists("figures/draw.py", "docs/architecture.md")
+    assert exists("figures/wings.py", "docs/architecture.md")
     assert exists("classifier.py", "docs/architecture.md")
     assert not exists("tests/test_lowering.py", "docs/architecture.md")
 
 
-# -------------------------------------------------------------- figures are what their scripts draw
+# ------------------------------------------------------------------- map and figures are complete
+
+
+def test_the_map_of_the_house_names_every_module():
+    text = (ROOT / "docs/architecture.md").read_text("utf-8")
+    table = text[text.index("## The parts") : text.index("## The trip of X")]
+    parts = [path.relative_to(ROOT / "skcnn").with_suffix("").parts for path in SOURCES]
+    names = {part[-1] for part in parts if part[-1] != "__init__"}
+    assert sorted(name for name in names if f"`{name}`" not in table) == []
+
+
+def test_the_map_of_the_house_links_names_to_the_files_that_define_them():
+    text = (ROOT / "docs/architecture.md").read_text("utf-8")
+    links = re.findall(r"\[`([\w.]+)`\]\(\.\./(skcnn/[\w/]+\.py)\)", text)
+    assert links
+    for name, file in links:
+        nodes = ast.walk(tree(ROOT / file))
+        assert name.split(".")[-1] in {getattr(node, "name", None) for node in nodes}, (name, file)
 
 
 @pytest.mark.parametrize("name", ["wings", "im2col"])
