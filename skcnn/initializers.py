@@ -1,4 +1,4 @@
-"""Random starting weights whose variance keeps signals at the same scale from layer to layer."""
+"""Weight initialization that keeps the scale of signals from layer to layer."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ INITIALIZERS: dict[str, Initializer] = {
 def initialize_weights(
     name: str, weights: Array, fan_in: int, fan_out: int, rng: np.random.Generator
 ) -> None:
-    """Fill `weights` in place by the initialiser called `name`."""
+    """Fill `weights` in place by the initializer called `name`."""
     if name not in INITIALIZERS:
         raise ValueError(f"initializer={name!r} must be one of {sorted(INITIALIZERS)}.")
     INITIALIZERS[name](weights, fan_in, fan_out, rng)

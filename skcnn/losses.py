@@ -1,4 +1,4 @@
-"""What training makes small."""
+"""Loss functions: what training minimizes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 
 
 class Loss:
-    """A loss takes a network's outputs, batch last, and knows the gradient for them."""
+    """A loss takes a network's outputs, batch last, and gives the gradient for them."""
 
     def value_and_gradient(
         self, outputs: Array, targets: Array, weights: Array | float, workspace: Workspace
@@ -29,9 +29,9 @@ class Loss:
         outputs : ndarray of shape (n_outputs, n)
             What the network returned.
         targets : ndarray of shape (n,) or (n, n_outputs)
-            What it should have returned, a row a sample: class indices or numbers.
+            What it should have returned, one entry per sample: class indices or numbers.
         weights : ndarray of shape (n,) or float
-            Factor of each row's loss.
+            Factor of each sample's loss.
         workspace : Workspace
             Holds the gradient.
 
@@ -46,11 +46,11 @@ class Loss:
 
     @property
     def measured(self) -> Loss:
-        """The loss for data that nothing is learned from, without what acts in training only."""
+        """The loss for validation, without what acts in training only."""
         return self
 
     def correct(self, outputs: Array, targets: Array, weights: Array | None) -> float | None:
-        """Return the weight of the rows that are predicted right; None if none can be right.
+        """Return the weight of the correct predictions; None if predictions cannot be correct.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class Loss:
         targets : ndarray of shape (n,)
             What it should have returned.
         weights : ndarray of shape (n,) or None
-            Weight of each row; None: 1.
+            Weight of each sample; None: 1.
         """
         return None
 
@@ -78,8 +78,8 @@ class CrossEntropy(Loss):
     Parameters
     ----------
     label_smoothing : float, default=0.0
-        Share in [0, 1] of the target's probability that is spread evenly over all classes:
-        in place of onehot stands (1 - label_smoothing) * onehot + label_smoothing / n_outputs.
+        Fraction in [0, 1] of the target's probability that is spread evenly over all classes:
+        the target is (1 - label_smoothing) * onehot + label_smoothing / n_outputs.
 
     References
     ----------
@@ -105,7 +105,7 @@ class CrossEntropy(Loss):
     ) -> tuple[float, Array]:
         """Return the weighted cross-entropy and its gradient, weights * (p - smoothed onehot)."""
         n = outputs.shape[1]
-        own = np.multiply(targets, n, dtype=np.intp)  # where in z the class of each row stands
+        own = np.multiply(targets, n, dtype=np.intp)  # where in z the class of each sample is
         own += workspace.plan(n, lambda: np.arange(n))
         z = workspace.buffer("gradient", outputs.shape, outputs.dtype)
         np.subtract(outputs, np.maximum.reduce(outputs), out=z)
@@ -126,7 +126,7 @@ class CrossEntropy(Loss):
         return float(np.add.reduce(losses, dtype=np.float64)), z
 
     def correct(self, outputs: Array, targets: Array, weights: Array | None) -> float:
-        """Return the weight of the rows whose largest output is that of their class."""
+        """Return the weight of the samples whose largest output is that of their class."""
         correct = outputs.argmax(axis=0) == targets
         return float(np.count_nonzero(correct) if weights is None else weights @ correct)
 
@@ -147,7 +147,7 @@ class CrossEntropy(Loss):
 
 @dataclass(frozen=True)
 class _Regression(Loss):
-    """What the losses of regression share: numbers as targets, outputs as predictions."""
+    """What regression losses have in common: numbers as targets, outputs as predictions."""
 
     def value_and_gradient(
         self, outputs: Array, targets: Array, weights: Array | float, workspace: Workspace
@@ -161,7 +161,7 @@ class _Regression(Loss):
         targets : ndarray of shape (n, n_outputs), or (n,) for one output
             What it should have returned.
         weights : ndarray of shape (n,) or float
-            Factor of each row's loss.
+            Factor of each sample's loss.
         workspace : Workspace
             Holds the gradient.
 
@@ -181,13 +181,13 @@ class _Regression(Loss):
         errors = workspace.buffer("gradient", outputs.shape, outputs.dtype)
         np.subtract(outputs, columns, out=errors, casting="same_kind")
         losses, gradient = self._of_errors(errors)
-        share = weights / len(outputs)
-        losses *= share
-        gradient *= share
+        factors = weights / len(outputs)
+        losses *= factors
+        gradient *= factors
         return float(losses.sum(dtype=np.float64)), gradient
 
     def _of_errors(self, errors: Array) -> tuple[Array, Array]:
-        """Return the loss of each row, summed over outputs, and its derivatives for `errors`."""
+        """Return the loss of each sample, summed over outputs, and derivatives for `errors`."""
         raise NotImplementedError(f"{type(self).__name__} has no _of_errors.")
 
     def predict(self, outputs: Array) -> Array:
@@ -200,7 +200,7 @@ class SquaredError(_Regression):
     """Half the squared error, a mean over outputs, for regression.
 
     loss = mean over outputs of (z - target)**2 / 2, gradient = (z - target) / n_outputs, as in
-    :class:`~sklearn.neural_network.MLPRegressor`. What is learned is the mean of the targets.
+    :class:`~sklearn.neural_network.MLPRegressor`. It is minimal at the mean of the targets.
     """
 
     def _of_errors(self, errors: Array) -> tuple[Array, Array]:
@@ -214,7 +214,7 @@ class AbsoluteError(_Regression):
     """The absolute error, a mean over outputs, for regression.
 
     loss = mean over outputs of abs(z - target), gradient = sign(z - target) / n_outputs, which is
-    0 where they are equal. What is learned is the median of the targets: outliers hardly count.
+    0 where they are equal. It is minimal at the median of the targets: outliers hardly count.
     """
 
     def _of_errors(self, errors: Array) -> tuple[Array, Array]:

@@ -32,10 +32,10 @@ class Network:
     Attributes
     ----------
     parameters : ndarray of shape (n_parameters,)
-        All that is trained; zero until :meth:`initialize`. Weights stand first, then what weight
-        decay spares, which is every parameter of a single axis (biases, scales).
+        All that is trained; zero until :meth:`initialize`. Weights come first, then the parameters
+        without weight decay, which are those of a single axis (biases, scales).
     state : ndarray of shape (n_state,)
-        All that is saved but not trained.
+        All that is saved but not trained (buffers), such as running statistics.
     shapes : list of tuple of int
         Shape of the input and of every layer's output.
     decayed : slice
@@ -65,24 +65,21 @@ class Network:
 
     @property
     def multiply_adds(self) -> int:
-        """For one input, forward: one for each output and each weight of its filter or unit.
-
-        What no pooling window reaches is not computed, and not counted.
-        """
+        """Of the forward pass for one input; outputs that no pooling reads are not computed."""
         return self._plan.multiply_adds
 
     @property
     def n_values(self) -> int:
-        """How many numbers one input becomes on its way through what runs, itself included."""
+        """Numbers in one input and in all outputs of the steps that run for it."""
         return self._plan.n_values
 
     @property
     def minimum_batch_size(self) -> int:
-        """Rows that a mini-batch must have at least, whatever the layer that asks for them."""
+        """Smallest mini-batch that all layers can train on."""
         return max((layer.minimum_batch_size for layer in self.layers), default=1)
 
     def _lay_out(self) -> None:
-        """Decide where each parameter stands: weights, then what decay spares."""
+        """Decide where each parameter is: weights first, then parameters without decay."""
         trained = [
             (number, name, shape)
             for number, (layer, before) in enumerate(zip(self.layers, self.shapes, strict=False))
@@ -118,7 +115,7 @@ class Network:
         return views
 
     def initialize(self, rng: np.random.Generator) -> None:
-        """Draw all parameters anew."""
+        """Draw all parameters anew, and reset the state."""
         self.parameters[:] = 0
         self.state[:] = 0
         for layer, parameters in zip(self.layers, self.views(), strict=True):
@@ -140,7 +137,7 @@ class Network:
     ) -> tuple[Array, list[Any]]:
         """Return the last layer's output, and caches for :meth:`backward`.
 
-        What runs is an execution plan that gives what the layers give one by one, but for rounding.
+        An execution plan runs, with the outputs of the layers one by one but for rounding.
 
         Parameters
         ----------
@@ -201,7 +198,7 @@ class Network:
         return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
     def copy(self) -> Network:
-        """Return a network with parameters and state of its own; all else never changes."""
+        """Return a network with its own parameters and state; all else never changes."""
         twin = Network.__new__(type(self))
         vars(twin).update(vars(self))
         twin.parameters, twin.state = self.parameters.copy(), self.state.copy()

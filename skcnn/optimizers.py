@@ -1,4 +1,4 @@
-"""How a gradient moves the parameters: in place, on one flat vector."""
+"""Update rules: how a gradient changes the parameters, in place, on one flat vector."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def clip(gradient: Array, max_norm: float) -> None:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """Hyper-parameters of an update rule; what it remembers travels in a state.
+    """Hyper-parameters of an update rule; what it remembers is in a separate state.
 
     A subclass overrides both methods. The state is a dict of arrays and numbers, so that it can
     be copied and saved.
@@ -49,7 +49,7 @@ class Optimizer:
         return {}
 
     def step(self, state: State, parameters: Array, gradient: Array, learning_rate: float) -> None:
-        """Update `parameters` and `state` in place; `gradient` may be used up.
+        """Update `parameters` and `state` in place; `gradient` may be overwritten.
 
         Parameters
         ----------
@@ -63,7 +63,7 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} must define `step`.")
 
 
-def _check_share(value: Any, name: str) -> None:
+def _check_fraction(value: Any, name: str) -> None:
     if not (isinstance(value, Real) and 0 <= float(value) < 1):
         raise ValueError(f"{name}={value!r} must be a number of at least 0 and less than 1.")
 
@@ -75,7 +75,7 @@ class SGD(Optimizer):
     Parameters
     ----------
     momentum : float, default=0.9
-        Share of the last step that is repeated, in [0, 1). 0 is plain gradient descent.
+        Fraction of the last step that is repeated, in [0, 1). 0 is plain gradient descent.
     nesterov : bool, default=True
         Look ahead: p += momentum * v - rate * g with the new v. Without momentum it changes
         nothing.
@@ -85,7 +85,7 @@ class SGD(Optimizer):
     nesterov: bool = True
 
     def __post_init__(self) -> None:
-        _check_share(self.momentum, "momentum")
+        _check_fraction(self.momentum, "momentum")
 
     def start(self, parameters: Array) -> State:
         """Start at rest."""
@@ -135,7 +135,7 @@ class Adam(Optimizer):
 
     def __post_init__(self) -> None:
         for name in ("beta_1", "beta_2"):
-            _check_share(getattr(self, name), name)
+            _check_fraction(getattr(self, name), name)
         if not (isinstance(self.epsilon, Real) and self.epsilon > 0):
             raise ValueError(f"epsilon={self.epsilon!r} must be a number greater than 0.")
 

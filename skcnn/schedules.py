@@ -1,4 +1,4 @@
-"""How the learning rate changes while training goes on."""
+"""Learning rate schedules: the factor of the learning rate at each step."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["Constant", "Cosine", "OneCycle", "Plateau", "Schedule"]
 
 State = dict[str, Any]
 
-# Where warming up begins, as a share of the learning rate.
+# Where warming up begins, as a fraction of the learning rate.
 WARM_UP_START = 0.1
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Hyper-parameters of a schedule; what it remembers travels in a state.
+    """Hyper-parameters of a schedule; what it remembers is in a separate state.
 
     A subclass overrides :meth:`factor` and, where it learns from scores, :meth:`start` and
     :meth:`after_epoch`. The state is a dict of numbers, so that it can be copied and saved.
@@ -29,7 +29,7 @@ class Schedule:
         return {}
 
     def factor(self, state: State, step: int, fraction: float | None) -> float:
-        """Return what the learning rate is multiplied with for one step.
+        """Return the factor of the learning rate for one step.
 
         Parameters
         ----------
@@ -37,14 +37,14 @@ class Schedule:
             From :meth:`start`.
         step : int
             Number of steps taken so far, counted across calls of fit and partial_fit.
-        share : float or None
-            Which share of this call's epochs has passed, in [0, 1); None in partial_fit, which
-            does not know how many there will be.
+        fraction : float or None
+            Fraction of this call's epochs that has passed, in [0, 1); None in partial_fit, where
+            their number is unknown.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `factor`.")
 
     def after_epoch(self, state: State, score: float) -> None:
-        """Take note of an epoch's score, of which more is better, in `state`.
+        """Update `state` with the score of an epoch; greater is better.
 
         Parameters
         ----------
@@ -71,8 +71,8 @@ class Cosine(Schedule):
     Parameters
     ----------
     warm_up : float, default=0.0
-        Over this share of the epochs, less than 1, the rate first rises in a straight line, from
-        a tenth of the learning rate.
+        Fraction of the epochs, less than 1, over which the rate first rises linearly, from a
+        tenth of the learning rate.
 
     References
     ----------
@@ -85,7 +85,7 @@ class Cosine(Schedule):
         _check(self, "warm_up", Real, lambda value: 0 <= value < 1, "at least 0 and less than 1")
 
     def factor(self, state: State, step: int, fraction: float | None) -> float:
-        """Return (1 + cos(pi * share)) / 2, after warming up; 1 in partial_fit."""
+        """Return (1 + cos(pi * fraction)) / 2, after warming up; 1 in partial_fit."""
         if fraction is None:
             return 1.0
         if fraction < self.warm_up:
@@ -102,11 +102,11 @@ class OneCycle(Schedule):
     Parameters
     ----------
     rise : float, default=0.3
-        Share of the epochs over which the rate rises, between 0 and 1.
+        Fraction of the epochs over which the rate rises, between 0 and 1.
     first : float, default=0.04
         Factor of the first step, between 0 and 1.
     last : float, default=1e-4
-        Factor that the end comes to, between 0 and 1.
+        Factor at the end, between 0 and 1.
 
     References
     ----------
@@ -139,7 +139,7 @@ def _between(start: float, end: float, fraction: float) -> float:
 
 @dataclass(frozen=True)
 class Plateau(Schedule):
-    """Lower whenever scores stop getting better.
+    """Lower the rate whenever scores stop improving.
 
     The score is the validation score where there is a validation set, and otherwise the negative
     training loss.
@@ -147,9 +147,9 @@ class Plateau(Schedule):
     Parameters
     ----------
     reduction : float, default=0.5
-        What the rate is multiplied with each time, between 0 and 1.
+        Factor of each reduction, between 0 and 1.
     patience : int, default=3
-        After so many epochs in a row without a better score the rate is lowered.
+        Number of consecutive epochs without a better score after which the rate is lowered.
     tol : float, default=1e-4
         A score is better if it exceeds the best by more than this.
     lowest : float, default=0.0

@@ -1,4 +1,4 @@
-"""Averages of the weights that training passes through, which predict better than the last."""
+"""Averages of the weights during training, which predict better than the last ones."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Average = dict[str, Any]
 
 @dataclass(frozen=True)
 class WeightAveraging:
-    """An average of a network's parameters over steps or epochs, and of its state as well.
+    """An average of a network's parameters and non-trainable state over steps or epochs.
 
-    Hyper-parameters only. What is averaged travels in a dict, so that it can be copied and saved:
+    Hyper-parameters only. The average is in a dict, so that it can be copied and saved:
     `parameters` and `state`, sums of vectors, and `weight`, the sum of their weights. Training
-    calls :meth:`after_step` and :meth:`after_epoch` always; a subclass overrides one of them. The
-    network that is trained is never changed.
+    always calls :meth:`after_step` and :meth:`after_epoch`; a subclass overrides one of them. The
+    network that is trained does not change.
     """
 
     def start(self, network: Network) -> Average:
@@ -34,10 +34,10 @@ class WeightAveraging:
         }
 
     def after_step(self, average: Average, network: Network) -> None:
-        """Take note of the network after a step."""
+        """Update the average after a step."""
 
     def after_epoch(self, average: Average, network: Network, fraction: float | None) -> None:
-        """Take note of the network after an epoch.
+        """Update the average after an epoch.
 
         Parameters
         ----------
@@ -45,8 +45,9 @@ class WeightAveraging:
             From :meth:`start`; changes.
         network : Network
             As it is after the epoch.
-        share : float or None
-            Finished epochs divided by all there will be; None if nobody knows, in partial_fit.
+        fraction : float or None
+            Fraction of the epochs that are finished; None in partial_fit, where their number is
+            unknown.
         """
 
     def averaged(self, average: Average, network: Network) -> Network:
@@ -108,7 +109,7 @@ class ExponentialMovingAverage(WeightAveraging):
             )
 
     def after_step(self, average: Average, network: Network) -> None:
-        """Fade the past and add the network."""
+        """Decay the past and add the network."""
         self._add(average, network, float(self.decay))
 
 
@@ -119,8 +120,8 @@ class StochasticWeightAveraging(WeightAveraging):
     Parameters
     ----------
     begin : float, default=0.75
-        In [0, 1): epochs that end after this share of all epochs count, the last one always. If
-        nobody knows how many there will be, as in partial_fit, all count.
+        In [0, 1): epochs that end after this fraction of all epochs count, the last one always.
+        In partial_fit, where their number is unknown, all count.
 
     References
     ----------

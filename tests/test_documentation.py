@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from runpy import run_path
+from textwrap import dedent
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
@@ -262,11 +263,24 @@ def resolves(name: str) -> bool:
 
 def leads(value: Any, names: list[str]) -> bool:
     for name in names:
-        fields = getattr(value, "__dataclass_fields__", {})
         if not hasattr(value, name):
-            return name in fields
+            return name in attributes_of_instances(value)
         value = getattr(value, name)
     return True
+
+
+def attributes_of_instances(kind: Any) -> set[str]:
+    """Return what a class of skcnn assigns to self, and the fields of a dataclass."""
+    fields = set(getattr(kind, "__dataclass_fields__", {}))
+    if not isinstance(kind, type) or kind.__module__.split(".")[0] != "skcnn":
+        return fields
+    source = ast.parse(dedent(inspect.getsource(kind)))
+    targets = [node for node in ast.walk(source) if isinstance(node, ast.Attribute)]
+    return fields | {
+        node.attr
+        for node in targets
+        if isinstance(node.ctx, ast.Store) and getattr(node.value, "id", None) == "self"
+    }
 
 
 def is_path(span: str) -> bool:

@@ -18,7 +18,7 @@ def mini_batches(n: int, batch_size: int, least: int = 1) -> list[slice]:
     batch_size : int
         Rows of a mini-batch, at least `least`.
     least : int, default=1
-        See :attr:`skcnn.network.Network.least_rows`.
+        See :attr:`skcnn.network.Network.minimum_batch_size`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Random changes of training images that leave their meaning alone."""
+"""Random changes of training images that preserve the label; imported by `_data` and above."""
 
 from skcnn.augmentation.base import Augment, Augmentation, Compose, augment_batch, check_augment
 from skcnn.augmentation.erasing import RandomErasing

@@ -21,7 +21,7 @@ class Augmentation:
     """A random change of each image of a mini-batch: hyper-parameters and no arrays.
 
     A subclass gives :meth:`apply`, which works on the layout that layers see, batch last, and
-    :meth:`check` if not all parameters suit all images. To be called it takes and returns the
+    :meth:`check` if not all parameters suit all images. A call takes and returns images in the
     users' layout.
 
     Examples
@@ -47,11 +47,11 @@ class Augmentation:
         x : ndarray of shape (*leading, channels, last, n)
             Contiguous; may be overwritten.
         rng : numpy.random.Generator
-            For all draws. How many there are depends on n only.
+            For all random numbers. How many are drawn depends on n only.
         workspace : Workspace
             Scratch memory, where the result may live.
         fill : float or ndarray of shape (channels,)
-            What moves in from outside of the image.
+            Fill value for what lies outside of the image.
 
         Returns
         -------
@@ -67,9 +67,9 @@ class Augmentation:
         X : ndarray of floats of shape (n, *lengths, channels)
             Left alone.
         rng : numpy.random.Generator
-            For all draws.
+            For all random numbers.
         fill : float or ndarray of shape (channels,), default=0.0
-            What moves in from outside of the image.
+            Fill value for what lies outside of the image.
 
         Returns
         -------
@@ -121,7 +121,7 @@ class Compose(Augmentation):
     def apply(
         self, x: Array, rng: np.random.Generator, workspace: Workspace, fill: Array | float
     ) -> Array:
-        """Apply each step to what the one before returned, with a workspace of its own."""
+        """Apply each step to the result of the one before, with its own workspace."""
         for number, step in enumerate(self.steps):
             own = workspace.plan(("step", number), Workspace)
             x = augment_batch(x, step, rng, own, fill)
@@ -129,7 +129,7 @@ class Compose(Augmentation):
 
 
 def check_augment(augment: Augment, lengths: Shape) -> None:
-    """Raise a ValueError if `augment` is nothing that can augment images of these lengths.
+    """Raise a ValueError if `augment` cannot augment images of these lengths.
 
     Parameters
     ----------
@@ -166,12 +166,12 @@ def augment_batch(
         A function gets images of shape (n, *lengths, channels), which it may overwrite, and the
         generator; it returns images of the same shape.
     rng : numpy.random.Generator
-        For all draws.
+        For all random numbers.
     workspace : Workspace
         Scratch memory, where the result may live.
     fill : float or ndarray of shape (channels,), default=0.0
-        What moves in from outside: the mean of the training images, which is 0 if they are
-        standardised.
+        Fill value for what lies outside of the images: the mean of the training images, which is
+        0 if they are standardized.
 
     Returns
     -------
@@ -223,7 +223,7 @@ def batch_last(X: Array) -> Array:
 
 
 def fill_values(fill: Array | float, x: Array) -> Array:
-    """Shape one value a channel, or one for all, so that it broadcasts against x."""
+    """Shape one value per channel, or one for all, so that it broadcasts against x."""
     return np.asarray(fill, x.dtype).reshape(-1, 1, 1)
 
 

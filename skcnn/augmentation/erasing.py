@@ -1,4 +1,4 @@
-"""Random erasing: a box of each image is blanked."""
+"""Random erasing: a box of each image is filled with one value."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from skcnn.augmentation.base import Array, Augmentation, Shape, check_between, f
 
 @dataclass(frozen=True)
 class RandomErasing(Augmentation):
-    """Blank a box at a random place, so that no part of an image is indispensable.
+    """Fill a box at a random position, so that no part of an image is indispensable.
 
     Parameters
     ----------
     probability : float, default=0.5
-        With which each image loses a box.
+        Probability of each image to lose a box.
     scale : tuple of float, default=(0.02, 0.3)
-        Smallest and largest share of the image that is blanked.
+        Smallest and largest fraction of the image that is erased.
     ratio : tuple of float, default=(0.3, 3.3)
-        Smallest and largest ratio of the box's height to its width, both as shares of the
-        image's, drawn on a logarithmic scale. Signals have none.
+        Smallest and largest ratio of the box's height to its width, both as fractions of
+        the image's, drawn on a logarithmic scale. Signals have none.
 
     Notes
     -----
@@ -56,11 +56,11 @@ class RandomErasing(Augmentation):
         *leading, _, last, n = x.shape
         lengths = (*leading, last)
         chosen = rng.random(n) < self.probability
-        shares = self._shares(len(lengths), n, rng)
+        fractions = self._fractions(len(lengths), n, rng)
         mask = workspace.buffer("erased", (*leading, 1, last, n), np.bool_)
         mask[:] = chosen
-        for axis, (length, share) in enumerate(zip(lengths, shares, strict=True)):
-            extent = np.clip(np.rint(share * length), 1, length).astype(np.intp)
+        for axis, (length, fraction) in enumerate(zip(lengths, fractions, strict=True)):
+            extent = np.clip(np.rint(fraction * length), 1, length).astype(np.intp)
             start = rng.integers(0, length - extent + 1)
             offset = np.arange(length)[:, None] - start
             shape = [1] * mask.ndim
@@ -69,8 +69,8 @@ class RandomErasing(Augmentation):
         np.copyto(x, fill_values(fill, x), where=mask)
         return x
 
-    def _shares(self, rank: int, n: int, rng: np.random.Generator) -> list[Array]:
-        """Return the extent of each sample's box along each axis, as a share of the axis."""
+    def _fractions(self, rank: int, n: int, rng: np.random.Generator) -> list[Array]:
+        """Return the size of each sample's box along each axis, as a fraction of the axis."""
         side = rng.uniform(*self.scale, n) ** (1 / rank)
         narrowest, widest = np.log(self.ratio)
         stretch = np.exp(rng.uniform(narrowest, widest, n) / 2)

@@ -20,7 +20,7 @@ class Shift(Augmentation):
     ----------
     max_shift : int, float or tuple, default=0.1
         Largest shift in either direction; all shifts up to it are equally likely. An integer
-        counts pixels, a float in [0, 1) is a share of the axis, rounded down; a tuple has one of
+        counts pixels, a float in [0, 1) is a fraction of the axis, rounded down; a tuple has one of
         them for each spatial axis. Axes of length 1 stay.
     """
 
@@ -50,7 +50,7 @@ class Shift(Augmentation):
             return int(shift * length)
         raise ValueError(
             f"max_shift={self.max_shift!r} must be pixels, an integer of at least 0 and less than "
-            f"the axis ({length} here), or a share of the axis, a float in [0, 1)."
+            f"the axis ({length} here), or a fraction of the axis, a float in [0, 1)."
         )
 
     def apply(
@@ -72,7 +72,7 @@ class HorizontalFlip(Augmentation):
     Parameters
     ----------
     probability : float, default=0.5
-        With which each image is mirrored.
+        Probability of each image to be mirrored.
     """
 
     probability: float = 0.5
@@ -104,7 +104,7 @@ def gather(x: Array, sources: list[Array], workspace: Workspace, fill: Array | f
     workspace : Workspace
         Holds the result.
     fill : float or ndarray of shape (channels,)
-        Stands where a source lies outside.
+        Fill value where a source is outside.
     """
     lengths = (*x.shape[:-3], x.shape[-2])
     channels, last, n = x.shape[-3:]
@@ -141,7 +141,7 @@ def _fill_outside(
 
 
 def _on_axis(values: Array, axis: int, rank: int) -> Array:
-    """Shape (length, n) to stand on a leading axis of (*leading, channels, last, n)."""
+    """Shape (length, n) to be along a leading axis of (*leading, channels, last, n)."""
     shape = [1] * (rank + 2)
     shape[axis], shape[-1] = values.shape
     return values.reshape(shape)

@@ -12,36 +12,36 @@ from skcnn.augmentation.base import Array, Augmentation, Shape, check_between, f
 
 @dataclass(frozen=True)
 class Rotation(Augmentation):
-    """Turn each image about its centre by a random angle, between pixels by interpolation.
+    """Rotate each image about its center by a random angle, with bilinear interpolation.
 
     Parameters
     ----------
     max_degrees : float, default=10.0
         Largest angle in either direction, at most 180; all angles up to it are equally likely.
-        Volumes turn in the plane of their last two spatial axes.
+        Volumes rotate in the plane of their last two spatial axes.
     """
 
     max_degrees: float = 10.0
 
     def check(self, lengths: Shape) -> None:
-        """Check the angle, and that there is a plane to turn in."""
+        """Check the angle, and that there is a plane to rotate in."""
         check_between(self.max_degrees, "max_degrees", 0, 180)
         if len(lengths) < 2:
             raise ValueError(
-                f"{self} needs images or volumes, but rows are signals of length {lengths[0]}. "
+                f"{self} needs images or volumes, but samples are signals of length {lengths[0]}. "
                 f"Leave Rotation out, or give image_shape=(H, W)."
             )
 
     def apply(
         self, x: Array, rng: np.random.Generator, workspace: Workspace, fill: Array | float
     ) -> Array:
-        """y[p] = x[R p], interpolated, where R turns by the sample's angle about the centre."""
+        """y[p] = x[R p], interpolated, where R rotates by the sample's angle about the center."""
         angles = np.deg2rad(rng.uniform(-self.max_degrees, self.max_degrees, x.shape[-1]))
         return rotate(x, angles, workspace, fill)
 
 
 def rotate(x: Array, angles: Array, workspace: Workspace, fill: Array | float) -> Array:
-    """Return images turned by one angle each, anticlockwise as seen with row 0 above.
+    """Return images rotated by one angle each, counterclockwise as seen with row 0 on top.
 
     Parameters
     ----------

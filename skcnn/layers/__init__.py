@@ -1,4 +1,4 @@
-"""The layers a network is made of."""
+"""The layers that a network is made of; imported by `network` and whatever builds one."""
 
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.activation import Activation, Logistic, ReLU, Tanh

@@ -1,4 +1,4 @@
-"""Activations: what makes a network more than one linear map."""
+"""Activations: elementwise functions that make a network more than one linear function."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from skcnn.layers.base import Array, Layer, Parameters
 
 @dataclass(frozen=True)
 class Activation(Layer):
-    """A function of each element by itself, whose derivative follows from its value.
+    """An elementwise function whose derivative follows from its value.
 
     A subclass gives `function` and `multiply_by_derivative`. Set `is_increasing` to True if the
     function never falls: only then may it trade places with max pooling, which saves time. Set

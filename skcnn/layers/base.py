@@ -22,7 +22,7 @@ class Layer:
 
     A layer keeps no arrays. Its parameters are views into one flat vector of the network, its
     scratch memory comes from a :class:`~skcnn.layers.Workspace`, and what backward needs from
-    forward travels in the cache that forward returned.
+    forward is in the cache that forward returned.
 
     Arrays are laid out batch last: ``(width..., batch)`` in general, ``(channels, length, batch)``
     for signals, ``(height, channels, width, batch)`` for images, ``(depth, height, channels,
@@ -32,8 +32,8 @@ class Layer:
     A subclass overrides :meth:`forward` and :meth:`backward`, and whichever of the other methods
     do not suit it. See :func:`skcnn.testing.check_layer`.
 
-    A layer that cannot train on a single row, as it compares rows, sets `least_rows` to 2: no
-    mini-batch will have fewer.
+    A layer that compares the samples of a mini-batch, and so cannot train on a single one, sets
+    `minimum_batch_size` to 2.
     """
 
     minimum_batch_size: ClassVar[int] = 1
@@ -53,22 +53,22 @@ class Layer:
         return Trait.NONE
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of one output, or raise a ValueError for an input that cannot be."""
+        """Return the shape of one output, or raise a ValueError for an unsuitable input."""
         return input_shape
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        """Return name and shape of what is trained; weight decay spares shapes of one axis."""
+        """Return name and shape of each parameter; those of one axis have no weight decay."""
         return {}
 
     def state_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        """Return name and shape of what is saved but not trained, as running statistics."""
+        """Return name and shape of non-trainable state (buffers), such as running statistics."""
         return {}
 
     def initialize(self, parameters: Parameters, rng: np.random.Generator) -> None:
         """Fill parameters and state in place; they are zero before."""
 
     def narrowed(self, input_lengths: Shape) -> Layer:
-        """Return the layer as it is for a network whose input has these spatial lengths."""
+        """Return the layer to use in a network whose input has these spatial lengths."""
         return self
 
     def forward(
@@ -83,7 +83,7 @@ class Layer:
         x : ndarray of shape (*input_shape, n)
             Not to be modified, unless ``workspace.output(x)`` is x itself.
         workspace : Workspace
-            Scratch memory, and the generator of layers that draw.
+            Scratch memory, and the generator of stochastic layers.
         training : bool
             Whether the output is for a training step.
 
@@ -135,7 +135,7 @@ def spatial_shape(input_shape: Shape, layer: Layer) -> tuple[Shape, int]:
     """Split (*leading, channels, last) into spatial lengths and channels."""
     if not 2 <= len(input_shape) <= 4:
         raise ValueError(
-            f"{layer} needs maps of shape (channels, length), (height, channels, width) or "
+            f"{layer} needs feature maps of shape (channels, length), (height, channels, width) or "
             f"(depth, height, channels, width), got {input_shape}. Put it before Flatten()."
         )
     *leading, channels, last = input_shape

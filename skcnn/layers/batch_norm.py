@@ -20,7 +20,7 @@ class BatchNorm(Layer):
 
     y[c] = gamma[c] * (x[c] - mean[c]) / sqrt(variance[c] + epsilon) + beta[c]. In training, mean
     and variance are those of the batch, over samples and pixels; at inference, running means of
-    what training saw, so that the output for a sample does not depend on the others.
+    the batches of training, so that the output for a sample does not depend on the others.
 
     Parameters
     ----------
@@ -32,8 +32,9 @@ class BatchNorm(Layer):
 
     Notes
     -----
-    Parameters are `gamma`, which starts at one, and `beta`, both of shape (channels,). State is
-    `mean`, `variance` (unbiased) and `weight`, the sum of the weights that batches have in them.
+    Parameters are `gamma`, which starts at one, and `beta`, both of shape (channels,).
+    Non-trainable state (buffers) is `mean`, `variance` (unbiased) and `weight`, the sum of the
+    weights of all batches in them.
 
     Training normalizes within a micro-batch of the mini-batch. A micro-batch of a single sample in
     feature maps of a single pixel, or in features, cannot be normalized; that is a ValueError.
@@ -109,9 +110,9 @@ class BatchNorm(Layer):
         weight = state["weight"]
         weight *= self.momentum
         weight += 1 - self.momentum
-        share = (1 - self.momentum) / float(weight[0])  # 1 at the first step
+        fraction = (1 - self.momentum) / float(weight[0])  # 1 at the first step
         for running, seen in ((state["mean"], mean), (state["variance"], variance)):
-            running += share * (seen - running)
+            running += fraction * (seen - running)
 
     def backward(
         self,
@@ -143,7 +144,7 @@ class BatchNorm(Layer):
 
 
 def _per_channel(values: Array, x: Array) -> Array:
-    """Shape one value a channel so that it broadcasts against x, (..., C, W, N) or (F, N)."""
+    """Shape one value per channel so that it broadcasts against x, (..., C, W, N) or (F, N)."""
     return values[:, None] if x.ndim == 2 else values[:, None, None]
 
 

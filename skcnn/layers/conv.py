@@ -23,18 +23,18 @@ from skcnn.layers.bias import Bias, add_bias, bias_gradient
 
 @dataclass(frozen=True)
 class Conv(Layer):
-    """Convolution, more exactly cross-correlation, with one bias a filter.
+    """Convolution, more exactly cross-correlation, with one bias per filter.
 
     For an image: y[oh, f, ow] = b[f] + sum over i, j, c of
-    w[i, j, c, f] * x[oh * stride + i - before, c, ow * stride + j - before], where what lies
-    outside of x counts as zero. Signals and volumes have one axis less or more.
+    w[i, j, c, f] * x[oh * stride + i - before, c, ow * stride + j - before], where elements
+    outside of x count as zero. Signals and volumes have one axis less or more.
 
     Parameters
     ----------
     n_filters : int
         Number of filters, the channels of the output.
     filter_size : int or tuple of int, default=3
-        Extent of a filter, for all spatial axes or for each.
+        Kernel size, for all spatial axes or for each.
     stride : int or tuple of int, default=1
         Step between neighbouring windows.
     padding : {"same", "valid"}, int or tuple, default="same"
@@ -44,7 +44,7 @@ class Conv(Layer):
     use_bias : bool, default=True
         Whether to add a bias.
     initializer : {"he_normal", "glorot_uniform", "zeros"}, default="he_normal"
-        How the weights start. Biases start at zero.
+        Weight initialization. Biases start at zero.
 
     Notes
     -----
@@ -82,7 +82,7 @@ class Conv(Layer):
         )
 
     def narrowed(self, input_lengths: Shape) -> Conv:
-        """Give the filter extent 1 on input axes of length 1."""
+        """Return a layer of kernel size 1 along input axes of length 1."""
         if 1 not in input_lengths:
             return self
         rank = len(input_lengths)

@@ -27,7 +27,7 @@ class Dense(Layer):
     n_units : int
         Number of outputs.
     initializer : {"he_normal", "glorot_uniform", "zeros"}, default="he_normal"
-        How the weights start. Biases start at zero.
+        Weight initialization. Biases start at zero.
     use_bias : bool, default=True
         Whether to add a bias.
 
@@ -45,7 +45,7 @@ class Dense(Layer):
         n_units = check_count(self.n_units, "n_units")
         if len(input_shape) != 1:
             raise ValueError(
-                f"{self} needs a list of features, got maps of shape {input_shape}. "
+                f"{self} needs a list of features, got feature maps of shape {input_shape}. "
                 f"Put Flatten() before it."
             )
         return (n_units,)

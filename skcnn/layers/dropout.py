@@ -77,10 +77,10 @@ class Dropout(Layer):
 
 @dataclass(frozen=True)
 class SpatialDropout(Dropout):
-    """Dropout of whole feature maps: in training, set each map to zero with probability `rate`.
+    """Dropout of whole feature maps: in training, set each to zero with probability `rate`.
 
-    Neighbouring pixels of a map say nearly the same, so single dropped pixels are hardly missed.
-    After Flatten every feature is a map by itself, and this is :class:`Dropout`.
+    Neighboring pixels of a feature map are nearly equal, so dropping single ones has little effect.
+    After Flatten every feature is a feature map of its own, and this is :class:`Dropout`.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class SpatialDropout(Dropout):
     """
 
     def _mask(self, x: Array, workspace: Workspace, rng: np.random.Generator) -> Array:
-        """Return one number for each map, repeated along the last spatial axis."""
+        """Return one number for each feature map, repeated along the last spatial axis."""
         if x.ndim == 2:
             return super()._mask(x, workspace, rng)
         *_, channels, last, n = x.shape

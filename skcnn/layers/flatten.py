@@ -1,4 +1,4 @@
-"""From maps to features."""
+"""From feature maps to features."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from skcnn.layers.base import Array, Layer, Parameters, Shape
 
 @dataclass(frozen=True)
 class Flatten(Layer):
-    """Read maps as one list of features; no number moves."""
+    """Read feature maps as one list of features; no number moves."""
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (features,)."""

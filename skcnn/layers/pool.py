@@ -18,12 +18,12 @@ from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
 
 @dataclass(frozen=True)
 class Pool(Layer):
-    """What both poolings share: windows clipped to their axis, leftovers at the edge dropped.
+    """What both poolings have in common: windows clipped to their axis, no incomplete windows.
 
     Parameters
     ----------
     pool_size : int or tuple of int, default=2
-        Extent of a window, for all spatial axes or for each; clipped to the axis.
+        Size of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
         Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
     """
@@ -59,7 +59,7 @@ class Pool(Layer):
         rank = len(lengths)
         size = per_axis(self.pool_size, rank, "pool_size")
         stride = size if self.stride is None else per_axis(self.stride, rank, "stride")
-        positions = (*range(rank - 1), rank)  # channels stand before the last spatial axis
+        positions = (*range(rank - 1), rank)  # channels are before the last spatial axis
         return [
             (position, Axis(length, min(k, length), s))
             for position, length, k, s in zip(positions, lengths, size, stride, strict=True)
@@ -123,7 +123,7 @@ class MaxPool(Pool):
     Parameters
     ----------
     pool_size : int or tuple of int, default=2
-        Extent of a window, for all spatial axes or for each; clipped to the axis.
+        Size of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
         Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
     """
@@ -138,7 +138,7 @@ class MaxPool(Pool):
     def forward(
         self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
     ) -> tuple[Array, Any]:
-        """Keep the best of each window and, in training, which challenges were won."""
+        """Take the maximum of each window; in training, note which comparisons were won."""
         steps = _steps(self, x.shape[:-1])
         wins = []
         for step in steps:
@@ -165,14 +165,14 @@ class MaxPool(Pool):
         *,
         need_dx: bool,
     ) -> Array | None:
-        """Hand dy to the winners, the last challenge first; what is left is the first element's."""
+        """Pass dy to the winners, the last comparison first; the rest is the first element's."""
         if not need_dx:
             return None
         for step, won in zip(*(reversed(part) for part in cache), strict=True):
             dx = step.gradient_buffer(dy, workspace)
             if step.overlaps:
-                share = workspace.buffer(f"share{step.position}", dy.shape, dy.dtype)
-                _add_to_winners(step, dy, won, share, dx)
+                part = workspace.buffer(f"part{step.position}", dy.shape, dy.dtype)
+                _add_to_winners(step, dy, won, part, dx)
             else:
                 _give_to_winners(step, dy, won, dx)
             dy = dx
@@ -189,23 +189,23 @@ class InterleavedMaxPool(MaxPool):
 
 
 def _give_to_winners(step: Step, dy: Array, won: Array, dx: Array) -> None:
-    """Write dy to the winners of windows that do not overlap; uses dy up."""
+    """Write dy to the winners of windows that do not overlap; overwrites dy."""
     rest = dy
     for j in range(step.axis.kernel - 1, 0, -1):
-        share = np.multiply(rest, won[j], out=step.element(dx, j))
-        rest = np.subtract(rest, share, out=dy if j > 1 else step.element(dx, 0))
+        part = np.multiply(rest, won[j], out=step.element(dx, j))
+        rest = np.subtract(rest, part, out=dy if j > 1 else step.element(dx, 0))
     if rest is dy:  # windows of one element
         np.copyto(step.element(dx, 0), dy)
 
 
-def _add_to_winners(step: Step, dy: Array, won: Array, share: Array, dx: Array) -> None:
-    """Add dy to the winners of windows that may overlap; uses dy up."""
+def _add_to_winners(step: Step, dy: Array, won: Array, part: Array, dx: Array) -> None:
+    """Add dy to the winners of windows that may overlap; overwrites dy."""
     for j in range(step.axis.kernel - 1, -1, -1):
         element = step.element(dx, j)
         if j > 0:
-            np.multiply(dy, won[j], out=share)
-            element += share
-            dy -= share
+            np.multiply(dy, won[j], out=part)
+            element += part
+            dy -= part
         else:
             element += dy
 
@@ -217,7 +217,7 @@ class AveragePool(Pool):
     Parameters
     ----------
     pool_size : int or tuple of int, default=2
-        Extent of a window, for all spatial axes or for each; clipped to the axis.
+        Size of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
         Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
     """
@@ -251,7 +251,7 @@ class AveragePool(Pool):
         *,
         need_dx: bool,
     ) -> Array | None:
-        """Spread dy evenly over its window."""
+        """Distribute dy evenly over its window."""
         if not need_dx:
             return None
         if cache:

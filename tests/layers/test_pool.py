@@ -167,5 +167,7 @@ def test_errors_name_the_parameter_its_value_and_the_fix(kind, name, value, word
 
 
 def test_pooling_of_flat_features_says_where_it_belongs():
-    with pytest.raises(ValueError, match=r"MaxPool\(\) needs maps .* got \(8,\). Put it before"):
+    with pytest.raises(
+        ValueError, match=r"MaxPool\(\) needs feature maps .* got \(8,\). Put it before"
+    ):
         MaxPool().output_shape((8,))
