@@ -2,7 +2,7 @@
 All of Fashion-MNIST
 ====================
 
-What accuracy takes: a larger network with batch normalisation, augmentation and dropout on all
+What accuracy takes: a larger network with batch normalization, augmentation and dropout on all
 60,000 training images, the default estimator on the same, the larger network on the first 5,000,
 and the default estimator on the bundled digits.
 

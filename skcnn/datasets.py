@@ -30,7 +30,7 @@ _REMEDY = (
 )
 _TARGET_NAMES = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot"
 _DESCRIPTION = """\
-Fashion-MNIST: 70,000 grey-scale photographs of articles sold by Zalando, 7,000 of each of ten
+Fashion-MNIST: 70,000 gray-scale photographs of articles sold by Zalando, 7,000 of each of ten
 classes, split into 60,000 for training and 10,000 for testing. Each row of the data is an image
 of 28 x 28 pixels, line by line, from 0 (background) to 255.
 
@@ -107,7 +107,7 @@ def load_fashion_mnist(
 def load_fashion_mnist(
     *, subset: Subset = "train", data_home: Folder | None = None, return_X_y: bool = False
 ) -> Bunch | tuple[Bytes, Labels]:
-    """Load Fashion-MNIST: grey-scale images, 28 x 28, of ten classes of clothing.
+    """Load Fashion-MNIST: gray-scale images, 28 x 28, of ten classes of clothing.
 
     Without `data_home`, the data come from Debian's package ``dataset-fashion-mnist`` if it is
     installed, and otherwise from OpenML through :func:`sklearn.datasets.fetch_openml`, which

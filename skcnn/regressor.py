@@ -32,8 +32,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
     """Convolutional network that predicts numbers from images, signals and volumes.
 
     The same network and the same training as in :class:`ScratchCNNClassifier`, with one linear
-    output for each column of y. Targets are standardised inside, each column by its (weighted)
-    mean and standard deviation; predictions come back in the units of y.
+    output for each column of y. Targets are standardized internally, each column by its (weighted)
+    mean and standard deviation; predictions are in the units of y.
 
     Parameters
     ----------
@@ -41,14 +41,14 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         Number of filters of each block; the length of the tuple is the number of blocks. An
         integer makes one block, an empty tuple none.
     filter_size : int or tuple, default=5
-        Extent of the filters: one integer, or a tuple with one entry for each block. What
-        differs by axis is nested: ``((3, 5),)`` is one block of filters three high and five
-        wide. On an input axis of length 1 filters have extent 1.
+        Kernel size: one integer, or a tuple with one entry for each block. Sizes per axis are
+        nested: ``((3, 5),)`` is one block of filters three high and five wide. On an input axis
+        of length 1 the kernel size is 1.
     pool_size : int or tuple, default=2
-        Extent of the pooling windows, which do not overlap, in the same form; 1 pools nothing.
-        A window is clipped to its axis; what does not fit at the edge is dropped.
+        Size of the pooling windows, which do not overlap, in the same form; 1 pools nothing.
+        A window is clipped to its axis; incomplete windows at the edge are dropped.
     pooling : {"max", "average"}, default="max"
-        What is taken of each pooling window.
+        The value of each pooling window.
     padding : {"same", "valid"}, int or tuple, default="same"
         Zeros around the input of a convolution, one value or a tuple with one entry for each
         block. "same": ceil(length / stride) outputs; "valid": none; an integer: so many at both
@@ -60,25 +60,25 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
     activation : {"relu", "tanh", "logistic"} or Activation, default="relu"
         Activation of convolutions and hidden dense layers.
     dropout : float, default=0.0
-        Probability with which an input of a dense layer, the output layer included, is set to
-        zero in training.
+        Probability that an input of a dense layer, the output layer included, is set to zero in
+        training.
     layers : sequence of Layer, default=None
-        The body of the network, in place of all parameters above and of `block_dropout` and
+        The layers of the network, in place of all parameters above and of `block_dropout` and
         `batch_norm`. The output layer is added.
     loss : {"squared_error", "absolute_error"}, default="squared_error"
-        What training makes small, of standardised targets and a mean over outputs: half the square
-        of the errors, which leads to means, or their absolute values, which lead to medians and
-        let outliers hardly count.
+        The training loss, of standardized targets, averaged over outputs: half the squared error,
+        which is minimal at the mean, or the absolute error, which is minimal at the median, so that
+        outliers hardly count.
     block_dropout : float, default=0.0
-        Probability with which a whole feature map is set to zero in training, after each block.
+        Probability that a whole feature map is set to zero in training, after each block.
     batch_norm : bool, default=False
-        Whether to normalise each channel after each convolution, and each feature after each
+        Whether to normalize each channel after each convolution, and each feature after each
         hidden dense layer, before the activation: in training over the mini-batch (more exactly
         over its micro-batches), in prediction by running statistics. Mini-batches then need at
         least two samples; a last sample on its own joins the mini-batch before it. Sample weights
         count in the loss but not in these statistics.
     image_shape : tuple of int, default=None
-        Shape of one row of X: ``(H, W)``, ``(H, W, C)``, ``(L,)`` for a signal, ``(1, L, C)``
+        Shape of one sample of X: ``(H, W)``, ``(H, W, C)``, ``(L,)`` for a signal, ``(1, L, C)``
         for a signal of C channels, ``(D, H, W, C)`` for a volume. None: the shape that X came
         in, or for flat X a square image if the number of columns is a square, else a signal.
     standardize : bool, default=True
@@ -88,11 +88,11 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         Of all computation. "auto": float32 for float32, float16, bool and integers of up to 16
         bits, else float64.
     solver : {"adam", "sgd", "lbfgs"} or Optimizer, default="adam"
-        How gradients move the weights. "sgd" has Nesterov momentum of 0.9, as in
+        The optimization method. "sgd" has Nesterov momentum of 0.9, as in
         :class:`~sklearn.neural_network.MLPClassifier`; ``SGD(momentum=0)`` is plain. "lbfgs", for
-        small data, takes all rows at once, and an iteration stands in place of an epoch. It uses no
-        learning rate and does not go with `batch_size`, `dropout`, `block_dropout`, `batch_norm`,
-        `augment`, `max_grad_norm` and `weight_averaging`.
+        small data, is full-batch training, and an iteration takes the place of an epoch. It uses no
+        learning rate and cannot be combined with `batch_size`, `dropout`, `block_dropout`,
+        `batch_norm`, `augment`, `max_grad_norm` and `weight_averaging`.
     learning_rate : float, default=2e-3
         Step size, which the schedule multiplies.
     learning_rate_schedule : {"constant", "cosine", "one_cycle", "plateau"}, Schedule or callable, \
@@ -100,9 +100,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         "cosine": in `fit` the learning rate falls to zero over `max_iter` epochs, along half a
         cosine; ``Cosine(warm_up=0.1)`` rises first. "one_cycle": up, and down to almost nothing.
         "plateau": halved when the validation score, or without a validation set the training
-        loss, has not become better for three epochs. A callable takes the number of steps taken
-        so far and returns the factor. `partial_fit` does not know how many epochs there will be:
-        with "cosine" and "one_cycle" its rate is constant. See :mod:`skcnn.schedules`.
+        loss, has not improved for three epochs. A callable takes the number of steps taken
+        so far and returns the factor. In `partial_fit` the number of epochs is unknown: with
+        "cosine" and "one_cycle" its rate is constant. See :mod:`skcnn.schedules`.
     alpha : float, default=0.0
         Decoupled weight decay: before each step weights shrink by the factor
         ``1 - learning_rate * alpha``. Biases do not. With "lbfgs" it is an L2 term: ``alpha / 2``
@@ -111,26 +111,26 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         How the images of a mini-batch are changed in training, such as ``Shift(2)`` or
         ``[Shift(0.1), HorizontalFlip()]`` of :mod:`skcnn.augmentation`. A function
         ``augment(X, rng)`` gets and returns images of shape ``(n, *lengths, channels)``, as floats,
-        standardised if `standardize` says so. What moves in from outside is the training mean.
+        standardized if `standardize` is True. The fill value is the training mean.
     max_grad_norm : float, default=None
-        Gradients whose Euclidean norm, over all parameters, is larger are shrunk to it.
+        Gradient clipping: the largest Euclidean norm of the gradient over all parameters.
     weight_averaging : {"ema", "swa"} or WeightAveraging, default=None
-        Which average of the weights that training passes through predicts, is validated and is
-        kept, in place of the last: "ema" fades over about the last hundred steps, "swa" is the
-        plain mean over the ends of the last quarter of the epochs. Training itself does not change.
+        Which average of the weights during training predicts, is validated and is kept, in place of
+        the last weights: "ema" decays over about the last hundred steps, "swa" is the plain mean
+        over the ends of the last quarter of the epochs. Training itself does not change.
         See :mod:`skcnn.weight_averaging`.
     batch_size : int or "auto", default="auto"
-        Rows of a mini-batch, never more than there are. "auto": a fiftieth of the rows, but at
-        least 8 and at most 32, and from 16,000 rows a five-hundredth, at most 128; up to 32 rows
-        are one mini-batch.
+        Samples per mini-batch. "auto": a fiftieth of the samples, but at least 8 and at most 32,
+        and from 16,000 samples a five-hundredth, at most 128; up to 32 samples are one
+        mini-batch.
     max_iter : int, default=20
-        Number of epochs. With "lbfgs" the most iterations; it ends sooner if no step makes the
-        loss smaller, and usually needs some hundreds.
+        Number of epochs. With "lbfgs" the maximum number of iterations; it ends sooner if no step
+        decreases the loss, and usually needs some hundreds.
     shuffle : bool, default=True
-        Whether each epoch goes through the rows in another random order.
+        Whether to shuffle the samples in each epoch.
     tol : float, default=None
         Stop when the training loss has not been below its best by more than `tol` for
-        `n_iter_no_change` epochs in a row. None: run `max_iter` epochs. With `early_stopping`
+        `n_iter_no_change` consecutive epochs. None: run `max_iter` epochs. With `early_stopping`
         the same for the validation score, and None is 0.
     n_iter_no_change : int, default=10
         See `tol`.
@@ -139,23 +139,23 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         was best. Without, a validation set given to `fit` is only recorded, and followed by a
         "plateau".
     validation_fraction : float, default=0.1
-        Share of the rows that `early_stopping` holds out where no validation set is given,
+        Fraction of the samples that `early_stopping` holds out if no validation set is given,
         rounded up.
     scoring : str or callable, default="loss"
-        The validation score, of which more is better: "loss" (the negative loss), the name of a
+        The validation score; greater is better: "loss" (the negative loss), the name of a
         scikit-learn scorer, such as "r2", or ``scorer(estimator, X, y)``. Flat X is passed.
     warm_start : bool, default=False
-        Whether a further call of `fit` goes on from the last one, for `max_iter` more epochs.
+        Whether another call of `fit` continues from the last one, for `max_iter` more epochs.
     n_jobs : int, default=None
         Number of threads for training and prediction. None: 1 unless a joblib context says
         otherwise; -1: all cores. Results do not depend on it, to the last bit. In a worker
-        process, as of a grid search, no more threads are used than are the process's share.
+        process, as of a grid search, it is limited to the process's part of the cores.
     random_state : int, RandomState instance or None, default=None
-        For initial weights, shuffling and dropout. The same integer gives the same bits on one
-        machine.
+        For weight initialization, shuffling and stochastic layers. The same integer gives the same
+        bits on one machine.
     verbose : int, default=0
-        1 prints a line an epoch. 2 also shows a live bar within the epoch, on a terminal where rich
-        or tqdm is installed (the extra `progress`).
+        1 prints a line per epoch. 2 also shows a progress bar within the epoch, on a terminal where
+        rich or tqdm is installed (the extra `progress`).
 
     Attributes
     ----------
@@ -172,7 +172,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
     n_iter_ : int
         Number of epochs so far.
     loss_ : float
-        Loss of the last epoch, of standardised targets.
+        Loss of the last epoch, of standardized targets.
     loss_curve_ : list of float
         Loss of each epoch. With "lbfgs" it is that after each iteration, the L2 term included, and
         `history_` has no learning rate.
@@ -182,7 +182,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         `validation_score`.
     validation_scores_ : list of float
         Validation score of each epoch, NaN where there was no validation set. This and the
-        following are there only if there was one.
+        following exist only if there was one.
     best_validation_score_ : float
         The best within the last call that had a validation set.
     best_iter_ : int
@@ -195,10 +195,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
 
     Notes
     -----
-    What standardises the targets is learned from the rows that are trained on, at the first fit
-    or partial_fit, and kept with `warm_start` and in `partial_fit`. A column that is constant is
-    only centred. What :class:`ScratchCNNClassifier` says of saving and of interrupts holds here
-    too.
+    The statistics that standardize the targets are learned from the training samples, at the first
+    fit or partial_fit, and kept with `warm_start` and in `partial_fit`. A constant column is only
+    centered. The notes of :class:`ScratchCNNClassifier` on saving and on interrupts hold here too.
 
     Examples
     --------
@@ -314,10 +313,10 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Finite numbers.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row. Rows of zero weight are left out.
+            Weight of each sample. Samples of zero weight are left out.
         X_val : array-like of shape (n_val, n_features) or (n_val, *image_shape), default=None
-            Validation set: nothing is learned from it. After each epoch its loss and score are
-            recorded; with `early_stopping` they decide when to stop.
+            Validation set. After each epoch its loss and score are recorded; with `early_stopping`
+            the score decides when to stop.
         y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Targets of the validation set.
         sample_weight_val : array-like of shape (n_val,), default=None
@@ -340,12 +339,11 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
     @available_if(can_continue)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train for one epoch, going on from where the last call ended.
+        """Train for one more epoch.
 
-        What standardises the input and the targets is learned at the first call and kept from
-        then on, and so are the working dtype and the architecture. The optimizer's state is kept
-        between calls. The method does not exist with `early_stopping` or
-        ``solver="lbfgs"``.
+        The statistics that standardize the input and the targets, the working dtype and the
+        architecture are fixed at the first call. The optimizer's state is kept between calls. The
+        method does not exist with `early_stopping` or ``solver="lbfgs"``.
 
         Parameters
         ----------
@@ -354,7 +352,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Finite numbers.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row. Rows of zero weight are left out.
+            Weight of each sample. Samples of zero weight are left out.
 
         Returns
         -------
@@ -394,7 +392,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             True numbers.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row.
+            Weight of each sample.
 
         Returns
         -------

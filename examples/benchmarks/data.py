@@ -8,7 +8,7 @@ CLASSES = np.arange(10)
 
 
 def fashion_mnist(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return n standardised images, flat, in float32, and their labels."""
+    """Return n standardized images, flat, in float32, and their labels."""
     X, y = load_fashion_mnist(return_X_y=True)
     X = X[:n].astype(np.float32)
     X -= X.mean()

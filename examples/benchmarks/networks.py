@@ -20,7 +20,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
 
 
 def classifier(network: str, threads: int | None = 1, **parameters: Any) -> ScratchCNNClassifier:
-    """Return an estimator for input that is standardised already."""
+    """Return an estimator for input that is standardized already."""
     return ScratchCNNClassifier(
         **NETWORKS[network],
         pool_size=2,

@@ -17,7 +17,7 @@ Shape = tuple[int, ...]
 
 
 class Images:
-    """Rows of X as batches of standardised images, cast a batch at a time.
+    """Rows of X as batches of standardized images, cast a batch at a time.
 
     Parameters
     ----------

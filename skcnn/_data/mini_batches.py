@@ -32,13 +32,13 @@ def mini_batches(n: int, batch_size: int, least: int = 1) -> list[slice]:
     """
     if n < least:
         raise ValueError(
-            f"n_samples={n} is too few for batch normalisation, which compares the rows of a "
+            f"n_samples={n} is too few for batch normalization, which compares the rows of a "
             f"mini-batch: give at least {least} rows of positive weight, or use batch_norm=False "
             f"and layers without BatchNorm()."
         )
     if batch_size < least:
         raise ValueError(
-            f"batch_size={batch_size} is too small for batch normalisation, which compares the "
+            f"batch_size={batch_size} is too small for batch normalization, which compares the "
             f"rows of a mini-batch: use a batch_size of at least {least}, or batch_norm=False and "
             f"layers without BatchNorm()."
         )

@@ -113,7 +113,7 @@ def train_lbfgs(
     before_iteration: Callable[[], object],
     after_iteration: Callable[[Epoch], bool],
 ) -> None:
-    """Minimise by L-BFGS, in place of epochs.
+    """Minimize by L-BFGS, in place of epochs.
 
     It ends after `n_iterations`, when `after_iteration` says so, or when no step makes the
     objective smaller; one iteration is told of even so.

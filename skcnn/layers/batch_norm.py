@@ -1,4 +1,4 @@
-"""Batch normalisation: every channel brought to mean 0 and variance 1, then scaled and shifted."""
+"""Batch normalization: every channel brought to mean 0 and variance 1, then scaled and shifted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from skcnn.layers.bias import channel_count
 
 @dataclass(frozen=True)
 class BatchNorm(Layer):
-    """Normalise each channel, or each feature, then scale and shift it.
+    """Normalize each channel, or each feature, then scale and shift it.
 
     y[c] = gamma[c] * (x[c] - mean[c]) / sqrt(variance[c] + epsilon) + beta[c]. In training, mean
     and variance are those of the batch, over samples and pixels; at inference, running means of
@@ -91,7 +91,7 @@ class BatchNorm(Layer):
         n = x.size // channel_count(x.shape[:-1])
         if n < 2:
             raise ValueError(
-                f"{self} cannot normalise one row of a single pixel: its mean is the row itself. "
+                f"{self} cannot normalize one row of a single pixel: its mean is the row itself. "
                 f"Train on mini-batches of at least 2 rows (batch_size), or without batch_norm."
             )
         mean = _sums(x)
@@ -126,7 +126,7 @@ class BatchNorm(Layer):
     ) -> Array | None:
         """d_beta = sum dy, d_gamma = sum dy * z; dx = gamma / s * (dy - mean dy - z * mean dy z).
 
-        z = (x - mean) / s is the normalised input, s the root of variance + epsilon; sums and
+        z = (x - mean) / s is the normalized input, s the root of variance + epsilon; sums and
         means are over the batch.
         """
         centered, inverse = cache

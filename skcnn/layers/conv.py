@@ -36,7 +36,7 @@ class Conv(Layer):
     filter_size : int or tuple of int, default=3
         Kernel size, for all spatial axes or for each.
     stride : int or tuple of int, default=1
-        Step between neighbouring windows.
+        Step between neighboring windows.
     padding : {"same", "valid"}, int or tuple, default="same"
         "same" gives ceil(n / stride) outputs, the odd zero at the end; "valid" pads nothing;
         explicit: zeros at both ends, or per axis an integer or a pair (before, after). A

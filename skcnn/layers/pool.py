@@ -25,7 +25,7 @@ class Pool(Layer):
     pool_size : int or tuple of int, default=2
         Size of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
-        Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
+        Step between neighboring windows. None: `pool_size`, so that windows do not overlap.
     """
 
     pool_size: int | tuple[int, ...] = 2
@@ -125,7 +125,7 @@ class MaxPool(Pool):
     pool_size : int or tuple of int, default=2
         Size of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
-        Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
+        Step between neighboring windows. None: `pool_size`, so that windows do not overlap.
     """
 
     @property
@@ -219,7 +219,7 @@ class AveragePool(Pool):
     pool_size : int or tuple of int, default=2
         Size of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
-        Step between neighbouring windows. None: `pool_size`, so that windows do not overlap.
+        Step between neighboring windows. None: `pool_size`, so that windows do not overlap.
     """
 
     @property
