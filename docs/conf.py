@@ -21,6 +21,8 @@ extensions = [
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
+nitpicky = True  # a reference that leads nowhere is a warning
+nitpick_ignore_regex = [(r"py:.*", r"sklearn\..*")]  # not linked, since there may be no network
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings say it

@@ -35,9 +35,9 @@ def documented() -> dict[str, list[str]]:
     """Return the names that the API reference describes, by module."""
     names: dict[str, list[str]] = {}
     module = ""
-    directive = r"^\.\. (currentmodule|autoclass|autofunction|data|class):: ([\w.]+)"
+    directive = r"^\.\. (module|autoclass|autofunction|data):: ([\w.]+)"
     for kind, name in re.findall(directive, (ROOT / "docs/api.md").read_text("utf-8"), re.M):
-        if kind == "currentmodule":
+        if kind == "module":
             module = name
         else:
             names.setdefault(module, []).append(name)
