@@ -21,6 +21,7 @@ from skcnn.network import Network
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "skcnn").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("examples/**/*.md")])
 PUBLIC = [
     "skcnn",
@@ -135,6 +136,7 @@ def test_workspace_of_the_engine_is_public_as_part_of_layers():
 
 FENCE = re.compile(r"^[ \t]*(```+|~~~+).*?^[ \t]*\1[ \t]*$", re.M | re.S)
 CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.S)
+REMOVED = re.compile(r"^\| removed \|.*\n(?:\|.*\n)+", re.M)
 DOTTED = re.compile(r"~?([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:[(\[].*)?", re.S)
 WORD = re.compile(r"~?(_\w+|[A-Z][a-z]+[A-Z]\w*|[a-z]\w*_\w*)(?:[(=].*)?", re.S)  # Two words
 PATH = re.compile(r"\.?\w[\w.-]*(?:/[\w.-]+)*/?")
@@ -150,7 +152,7 @@ OBJECTS = {
     "y": np.zeros(1),
     "np": np,
 }
-# Names of scikit-learn, NumPy and their tests that texts mention alone.
+# Where names of scikit-learn are that texts mention alone.
 SKLEARN = (
     "base",
     "calibration",
@@ -192,7 +194,8 @@ OTHERS = {
 
 
 def spans(text: str) -> list[str]:
-    """Return what stands in backticks, outside of blocks of code."""
+    """Return what is in backticks, but for blocks of code and names in a column "removed"."""
+    text = REMOVED.sub(lambda table: re.sub(r"^\|[^|]*", "|", table[0], flags=re.M), text)
     return [" ".join(span.split()) for _, span in CODE.findall(FENCE.sub("", text))]
 
 
@@ -217,7 +220,7 @@ def docstrings(path: Path) -> str:
 
 @cache
 def vocabulary() -> set[str]:
-    """Return every identifier of the package's code, and scikit-learn's public names."""
+    """Return the identifiers of the package's code, names of tests and scikit-learn's names."""
     words = set(OTHERS)
     for path in SOURCES:
         words.update([path.stem, path.parent.name])
@@ -226,6 +229,8 @@ def vocabulary() -> set[str]:
             words.update(value for value in values if isinstance(value, str))
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 words.update([node.value] if node.value.isidentifier() else [])
+    for path in TESTS:
+        words.update([path.stem, *re.findall(r"def (test_\w+)", path.read_text("utf-8"))])
     for module in SKLEARN:
         words.update(dir(import_module(f"sklearn.{module}")))
     return words
@@ -294,7 +299,7 @@ def exists(span: str, where: str) -> bool:
     folders = (ROOT, (ROOT / where).parent, ROOT / "skcnn")
     if any((folder / span).exists() for folder in folders):
         return True
-    return "/" not in span and any(path.name == span for path in SOURCES)
+    return "/" not in span and any(path.name == span for path in (*SOURCES, *TESTS))
 
 
 @pytest.mark.parametrize("where", list(texts()))
@@ -333,6 +338,11 @@ def test_names_in_code_type_exist(where):
 )
 def test_dotted_names_are_followed_to_their_end(span, known):
     assert resolves(span) is known
+
+
+def test_names_in_a_column_of_removed_ones_may_be_gone():
+    table = "| removed | shown by |\n|---|---|\n| `old_name` | `new_name` |\n\n`other_name`\n"
+    assert spans(table) == ["new_name", "other_name"]
 
 
 def test_paths_are_looked_up():
