@@ -68,7 +68,7 @@ class Plan:
     n_epochs: int | None = None
 
     def fraction(self, epochs: float) -> float | None:
-        """Return which share of all epochs has passed after so many, whole or not."""
+        """Return the fraction of all epochs that has passed after so many, whole or not."""
         return None if self.n_epochs is None else min(epochs / self.n_epochs, 1)
 
 

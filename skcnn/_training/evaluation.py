@@ -39,8 +39,8 @@ class Validation:
     loss : Loss
         Its weighted mean is computed.
     scoring : {"loss", "accuracy"} or callable
-        The score: the negative loss, the weighted share of hits, or what a function of the
-        network returns.
+        The score: the negative loss, the weighted fraction of correct predictions, or what a
+        function of the network returns.
     n_threads : int
         For inference.
     """

@@ -109,9 +109,9 @@ class BatchGradient:
         self.gradient = self._micro_batches[0].gradient
 
     def run(self, rows: Array) -> tuple[float, float | None]:
-        """Compute the gradient for these rows; return sums over them of loss and weight of hits.
+        """Compute the gradient for these rows; return their loss and the weight of correct ones.
 
-        Where nothing can be a hit, the latter is None.
+        Where predictions cannot be correct, the latter is None.
         """
         parts = split(rows, self._multiply_adds)
         while len(self._micro_batches) < len(parts):
@@ -139,7 +139,7 @@ class BatchGradient:
         thread: int,
         stream: np.random.Generator,
     ) -> tuple[float, float | None]:
-        """Fill the micro-batch's gradient; return its share of the loss and its weight of hits."""
+        """Fill the micro-batch's gradient; return its loss and the weight of correct ones."""
         samples, network = self._samples, self._network
         inputs, workspaces = self._inputs[thread], self._workspaces[thread]
         for workspace in workspaces:

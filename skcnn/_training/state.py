@@ -96,8 +96,8 @@ class TrainingState:
 
         Parameters
         ----------
-        share : float or None
-            Which share of all epochs has passed; None: nobody knows how many there will be.
+        fraction : float or None
+            Fraction of the epochs that has passed; None if their number is unknown.
         """
         assert self.schedule_state is not None
         return checked_factor(self.schedule, self.schedule_state, self.steps, fraction)
