@@ -84,8 +84,9 @@ OTHERS = {
 
 
 def spans(text: str) -> list[str]:
-    """Return what is in backticks, but for blocks of code and names in a column "removed"."""
+    """Return what is in backticks, but for blocks of code and what is said to be gone."""
     text = REMOVED.sub(lambda table: re.sub(r"^\|[^|]*", "|", table[0], flags=re.M), text)
+    text = re.sub(r"`[^`]+` \(gone", "", text)
     return [" ".join(span.split()) for _, span in CODE.findall(FENCE.sub("", text))]
 
 
@@ -230,9 +231,9 @@ def test_dotted_names_are_followed_to_their_end(span, known):
     assert resolves(span) is known
 
 
-def test_names_in_a_column_of_removed_ones_may_be_gone():
+def test_names_of_removed_things_may_be_gone_where_the_text_says_so():
     table = "| removed | shown by |\n|---|---|\n| `old_name` | `new_name` |\n\n`other_name`\n"
-    assert spans(table) == ["new_name", "other_name"]
+    assert spans(table + "`old` (gone since 0023)") == ["new_name", "other_name"]
 
 
 def test_paths_are_looked_up():
