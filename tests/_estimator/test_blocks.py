@@ -57,7 +57,7 @@ def test_a_pooling_of_nothing_is_left_out():
     assert build((1, 1))[:2] == (Conv(4, (1, 1), (1, 1)), ReLU())
 
 
-def test_batch_normalisation_takes_the_place_of_the_bias():
+def test_batch_normalization_takes_the_place_of_the_bias():
     assert build(batch_norm=True, hidden_layer_sizes=(7,)) == (
         Conv(4, 3, use_bias=False), BatchNorm(), ReLU(), MaxPool(2), Flatten(),
         Dense(7, use_bias=False), BatchNorm(), ReLU(), OUTPUT,
@@ -77,7 +77,7 @@ def test_block_dropout_acts_on_maps_after_each_block():
     )  # fmt: skip
 
 
-def test_given_layers_get_no_block_dropout_and_no_batch_normalisation():
+def test_given_layers_get_no_block_dropout_and_no_batch_normalization():
     assert build(layers=[Conv(8, 5)], batch_norm=True, block_dropout=0.2) == build(
         layers=[Conv(8, 5)]
     )

@@ -17,7 +17,7 @@ def turned(X, degrees, fill=0.0, dtype=np.float64):
 
 
 def by_scipy(image, degrees, fill):
-    """Turn (H, W) about its centre, anticlockwise with row 0 above."""
+    """Turn (H, W) about its center, anticlockwise with row 0 above."""
     angle = np.deg2rad(degrees)
     matrix = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     center = (np.array(image.shape) - 1) / 2
