@@ -187,7 +187,7 @@ def exists(span: str, where: str) -> bool:
     """Say whether a path leads somewhere from the root or the page, or names a known file."""
     if span in MADE_LATER or span.startswith("benchmark-results"):
         return True
-    folders = (ROOT, (ROOT / where).parent, ROOT / "skcnn")
+    folders = (ROOT, (ROOT / where).parent, ROOT / "skcnn", ROOT / "tests")
     if any((folder / span).exists() for folder in folders):
         return True
     return "/" not in span and any(path.name == span for path in (*SOURCES, *TESTS))

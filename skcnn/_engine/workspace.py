@@ -37,7 +37,7 @@ class Workspace:
         self._plans: dict[Any, Any] = {}
 
     def buffer(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-        """Return an uninitialised C-contiguous array; a smaller shape reuses the same memory."""
+        """Return an uninitialized C-contiguous array; a smaller shape reuses the same memory."""
         key = (name, shape, dtype)
         buffer = self._buffers.get(key)
         if buffer is None:

@@ -61,7 +61,7 @@ def test_pipeline_with_passthrough_is_the_classifier_itself(digits, learner):
     assert_same_bits(pipeline[-1], learner.fit(*digits), digits[0])
 
 
-def test_standardising_twice_changes_little(digits, learner):
+def test_standardizing_twice_changes_little(digits, learner):
     # a scaler per pixel is another thing than one per channel, but both learn
     X, y = digits
     scores = cross_val_score(make_pipeline(StandardScaler(), learner), X, y, cv=2)
@@ -97,7 +97,7 @@ def test_grid_search_over_numbers_of_blocks(digits):
     assert not np.isnan(search.cv_results_["mean_test_score"]).any()
 
 
-def test_randomised_search(digits):
+def test_randomized_search(digits):
     distributions = {"learning_rate": loguniform(1e-3, 1e-1), "n_filters": [2, 3, (2, 2)]}
     search = RandomizedSearchCV(make_classifier(), distributions, n_iter=4, cv=2, random_state=0)
     assert search.fit(*digits).best_score_ > 0.2

@@ -107,7 +107,7 @@ class Axis:
 
 
 def _group(ranges: list[tuple[int, int, int]], first: int, spacing: int, step: int) -> list[Rows]:
-    """Merge neighbours (start, low, high) with equal kernel positions into one `Rows` each."""
+    """Merge neighbors (start, low, high) with equal kernel positions into one `Rows` each."""
     groups: list[Rows] = []
     for index, (start, low, high) in enumerate(ranges):
         position = first + index * spacing
