@@ -13,6 +13,7 @@ from skcnn import ScratchCNNClassifier
 from skcnn._engine import blas
 from skcnn._engine.blas import threads_outside, with_one_blas_thread
 from skcnn._engine.threads import Team
+from skcnn._training import gradient
 from skcnn.layers import Conv, Flatten, ReLU
 
 
@@ -251,12 +252,13 @@ class Products(ReLU):
         super().function(x, out, workspace)
 
 
-@pytest.mark.parametrize("solver", [{"batch_size": 128}, {"solver": "lbfgs"}])
+@pytest.mark.parametrize("solver", [{"batch_size": 600}, {"solver": "lbfgs"}])
 def test_a_fit_and_a_prediction_are_limited_in_all_their_threads(solver, openmp, monkeypatch):
     monkeypatch.setattr(Products, "library", openmp, raising=False)
-    X, y = np.random.default_rng(0).random((512, 784), np.float32), np.arange(512) % 2
+    monkeypatch.setattr(gradient, "SHARED_MULTIPLY_ADDS", 0)
+    X, y = np.random.default_rng(0).random((600, 144), np.float32), np.arange(600) % 2
     model = ScratchCNNClassifier(
-        layers=[Conv(16, 5), Products(), Flatten()], max_iter=2, n_jobs=2, **solver
+        layers=[Conv(8), Products(), Flatten()], max_iter=2, n_jobs=2, **solver
     )
     for call in (lambda: model.fit(X, y), lambda: model.predict(np.tile(X, (4, 1)))):
         Products.seen.clear()
