@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skcnn._engine.convolution.algorithm import Algorithm
+from skcnn._engine.convolution.blocks import block_length
 from skcnn._engine.convolution.geometry import Rows, stacked_rows
 from skcnn._engine.workspace import Workspace
 
@@ -38,7 +39,9 @@ def multiply_by_transformed(
     uniform = [group.positions for group in groups] == [slice(0, total.shape[1])]
     if not uniform:
         total.fill(0)
-    stacks = workspace.views("stacks", transformed, lambda a: [_windows(a, g) for g in groups])
+    stacks = workspace.views(
+        "blocks", transformed, lambda a: [_blocks(a, g, filters) for g in groups]
+    )
     targets = workspace.views("columns", d_products, lambda a: [_columns(a, g) for g in groups])
     for group, windows, columns in zip(groups, stacks, targets, strict=True):
         if group.is_empty:
@@ -67,9 +70,9 @@ def multiply_by_weights(
         # (points, positions, lines, F) -> (points, lines, positions * F)
         positions = weights[:, phase :: algorithm.height.stride][:, ::-1].swapaxes(1, 2)
         points, lines, count, _ = positions.shape
-        flipped = workspace.buffer("flipped", positions.shape, positions.dtype)
-        np.copyto(flipped, positions)
-        matrix = _stacked(flipped.reshape(points, 1, lines, count * filters), d_transformed.ndim)
+        turned = workspace.buffer("turned", positions.shape, positions.dtype)
+        np.copyto(turned, positions)
+        matrix = _stacked(turned.reshape(points, 1, lines, count * filters), d_transformed.ndim)
         for group in groups:
             target = d_transformed[..., group.target, :, :]
             if group.is_empty:
@@ -84,14 +87,22 @@ def _windows(transformed: Array, group: Rows) -> Array:
     return transformed[:0] if group.is_empty else stacked_rows(transformed, group)
 
 
+def _blocks(transformed: Array, group: Rows, filters: int) -> Array:
+    """View the stacks in blocks of lines, as BLAS is fastest at them."""
+    windows = _windows(transformed, group)
+    *stack, lines, columns = windows.shape
+    block = block_length(lines, columns, filters)
+    return windows.reshape(*stack, lines // block, block, columns)
+
+
 def _rows(products: Array, group: Rows) -> Array:
     """View the products, (points, *outer, rows, F, columns), that a group makes."""
     return products[..., group.target, :, :]
 
 
 def _columns(products: Array, group: Rows) -> Array:
-    """View the products of a group transposed, (..., rows, columns, F)."""
-    return _rows(products, group).swapaxes(-1, -2)
+    """View the products of a group transposed, for every block, (..., rows, 1, columns, F)."""
+    return _rows(products, group)[..., None, :, :].swapaxes(-1, -2)
 
 
 def _stacked(weights: Array, ndim: int) -> Array:
