@@ -63,7 +63,7 @@ class OpenMP(threading.local):
 
 
 class SettingOfEachThread:
-    """OpenBLAS 0.3.28 built with OpenMP: a product takes as many threads as the caller may have.
+    """OpenBLAS from 0.3.22 on, with OpenMP: products take as many threads as the caller may have.
 
     What is set by its own functions is forgotten at the next product.
     """
