@@ -18,6 +18,12 @@ from skcnn.optimizers import Adam
 
 Key = tuple[Any, ...]
 
+# A step of the plan and the shape of its output, without the batch axis, are one operation.
+KEYS: dict[str, Callable[..., Key]] = {
+    "forward": lambda args, y: ("forward", args[0], y[0].shape[:-1]),
+    "backward": lambda args, _: ("backward", args[0], args[3].shape[:-1]),
+}
+
 
 class Clock:
     """Seconds of each operation, and how often it was called."""
@@ -50,10 +56,11 @@ def clocked(clf: ScratchCNNClassifier) -> Iterator[Clock]:
         (CrossEntropy, "value_and_gradient", lambda args, _: ("loss",)),
         (Adam, "step", lambda args, _: ("optimizer",)),
     ]
-    for kind in {type(layer) for layer in clf.network_.layers}:
-        # a layer and the shape of its output, without the batch axis, are one operation
-        parts.append((kind, "forward", lambda args, y: ("forward", args[0], y[0].shape[:-1])))
-        parts.append((kind, "backward", lambda args, _: ("backward", args[0], args[3].shape[:-1])))
+    for name in ("forward", "backward"):
+        kinds = {type(step.operation) for step in clf.network_._plan.steps}
+        # where it is written: an activation with a forward of its own would not trade places
+        owners = {next(k for k in kind.__mro__ if name in vars(k)) for kind in kinds}
+        parts += [(owner, name, KEYS[name]) for owner in owners]
     with ExitStack() as stack:
         for owner, name, key in parts:
             function = clock.around(getattr(owner, name), key)
@@ -79,17 +86,16 @@ def _profile(network: str, batch_size: int, X: Any, y: Any, settings: Settings) 
         clf.set_params(max_iter=epochs).fit(X, y)
         total = perf_counter() - start
     steps = epochs * -(-len(X) // batch_size)
-    layers = list(zip(clf.network_.layers, clf.network_.shapes[1:], strict=True))
+    plan = clf.network_._plan
+    operations = [step.operation for step in plan.steps]
+    named = [
+        (f"{number} {operation}", operation, shape)
+        for number, (operation, shape) in enumerate(zip(operations, plan.shapes[1:], strict=True))
+    ]
     keys: dict[str, Key] = {"gather": ("gather",)}
-    keys |= {
-        f"{number} {layer} forward": ("forward", layer, shape)
-        for number, (layer, shape) in enumerate(layers)
-    }
+    keys |= {f"{name} forward": ("forward", *what) for name, *what in named}
     keys["loss"] = ("loss",)
-    keys |= {
-        f"{number} {layer} backward": ("backward", layer, shape)
-        for number, (layer, shape) in reversed(list(enumerate(layers)))
-    }
+    keys |= {f"{name} backward": ("backward", *what) for name, *what in reversed(named)}
     keys["optimizer"] = ("optimizer",)
     timed = sum(clock.seconds[key] for key in keys.values())
     parts = [(name, clock.calls[key] / steps, clock.seconds[key]) for name, key in keys.items()]

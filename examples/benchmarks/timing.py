@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 
@@ -14,14 +14,20 @@ SETTLE = 0.05
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of one side, a number a round."""
+    """Seconds of one side, a number a round: by the clock, and of the processor's time."""
 
     seconds: np.ndarray
+    processor_seconds: np.ndarray
 
     @property
     def median(self) -> float:
         """The number that is quoted."""
         return float(np.median(self.seconds))
+
+    @property
+    def of_processor(self) -> "Times":
+        """The same, in the processor's time only: less disturbed by other processes."""
+        return Times(self.processor_seconds, self.processor_seconds)
 
     def over(self, other: "Times") -> tuple[float, str]:
         """Return the ratio of medians, and the quartiles of the ratios of single rounds."""
@@ -39,15 +45,15 @@ def take_turns(
     for side in sides.values():
         for _ in range(warm_up):
             side()
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     gc.collect()
     for number in range(rounds):
         for name in list(sides) if number % 2 == 0 else reversed(sides):
             _settle()
-            start = perf_counter()
+            start, processor_start = perf_counter(), process_time()
             sides[name]()
-            seconds[name].append(perf_counter() - start)
-    return {name: Times(np.array(values)) for name, values in seconds.items()}
+            seconds[name].append((perf_counter() - start, process_time() - processor_start))
+    return {name: Times(*np.array(values).T) for name, values in seconds.items()}
 
 
 def _settle() -> None:

@@ -135,10 +135,10 @@ class Conv(Layer):
         """Transform x, then multiply every stack of rows by the weights."""
         algorithm = _algorithm(self, x.shape[:-1], x.shape[-1] >= LEAST_BATCH)
         transformed = algorithm.transform_input(x, workspace)
-        weights = algorithm.weights(parameters["weights"], workspace)
-        products = algorithm.products(x, workspace)
+        weights = algorithm.transform_weights(parameters["weights"], workspace)
+        products = algorithm.product_buffer(x, workspace)
         multiply(algorithm, weights, transformed, products, workspace)
-        y = algorithm.collect_outputs(products, workspace)
+        y = algorithm.transform_output(products, workspace)
         if y.ndim > x.ndim:  # signals have no height
             y = y[0]
         if self.use_bias:
@@ -159,13 +159,13 @@ class Conv(Layer):
         input_shape, algorithm, transformed, weights = cache
         if self.use_bias:
             bias_gradient(dy, gradients["bias"], workspace)
-        d_products = algorithm.spread_gradient(dy, workspace)
+        d_products = algorithm.product_gradient(dy, workspace)
         total = workspace.buffer("total", weights.shape, dy.dtype)
         multiply_by_transformed(algorithm, transformed, d_products, total, workspace)
         algorithm.weight_gradient(total, gradients["weights"], workspace)
         if not need_dx:
             return None
-        d_transformed = algorithm.transformed_gradient(dy, workspace)
+        d_transformed = algorithm.input_gradient_buffer(dy, workspace)
         multiply_by_weights(algorithm, weights, d_products, d_transformed, workspace)
         dx: Array = algorithm.input_gradient(d_transformed, workspace).reshape(input_shape)
         return dx

@@ -1,13 +1,14 @@
-"""Any number of threads gives the same bits, and leaves BLAS as it was."""
+"""Any number of threads gives the same bits, and none is left behind."""
 
 import contextlib
 import gc
 import hashlib
+import signal
 import sys
 import threading
 import time
 import weakref
-from typing import ClassVar
+from copy import copy
 
 import numpy as np
 import pytest
@@ -17,11 +18,10 @@ from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from skcnn import ScratchCNNClassifier
-from skcnn._engine import numpy_settings, threads
-from skcnn._engine.threads import Team, _Job, thread_count
+from skcnn._engine.threads import Team, thread_count
 from skcnn._training import gradient
 from skcnn._training.gradient import split
-from skcnn.layers import AveragePool, Conv, Dropout, Flatten, ReLU, Tanh
+from skcnn.layers import AveragePool, Conv, Dropout, Flatten, Tanh
 
 ARCHITECTURES = {
     "seed": {"n_filters": 1, "filter_size": 6, "padding": "valid", "batch_size": 128},
@@ -52,6 +52,18 @@ def images():
     return X.reshape(300, -1), y
 
 
+@pytest.fixture(scope="module")
+def fitted(images):
+    """A model that is only read."""
+    return make("two blocks", 1, max_iter=1).fit(*images)
+
+
+@pytest.fixture
+def model(fitted):
+    """A copy of it, whose parameters may be set."""
+    return copy(fitted)
+
+
 def digest(model):
     return hashlib.sha256(model.network_.parameters.tobytes()).hexdigest()
 
@@ -65,24 +77,24 @@ def make(name, n_jobs, **parameters):
 def test_fit_gives_the_same_bits_for_any_number_of_threads(name, images):
     models = [make(name, n_jobs).fit(*images) for n_jobs in (1, 2, 4)]
     assert len({digest(model) for model in models}) == 1
+    assert len({tuple(model.loss_curve_) for model in models}) == 1
     probabilities = {model.predict_proba(images[0]).tobytes() for model in models}
     assert len(probabilities) == 1
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_stopping_by_tol_happens_at_the_same_epoch_and_bits(name, images):
+def test_stopping_by_tol_happens_at_the_same_epoch_and_bits(images):
     stop = {"tol": 10.0, "n_iter_no_change": 2, "max_iter": 8}
-    models = [make(name, n_jobs, **stop).fit(*images) for n_jobs in (1, 2, 4)]
+    models = [make("two blocks", n_jobs, **stop).fit(*images) for n_jobs in (1, 2)]
     assert {model.n_iter_ for model in models} == {3}
     assert len({digest(model) for model in models}) == 1
     assert len({model.loss_ for model in models}) == 1
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", ["two blocks", "dropout", "layers"])
 def test_partial_fit_gives_the_same_bits_also_when_threads_change(name, images):
     X, y = images
     digests = set()
-    for counts in [(1, 1, 1), (2, 2, 2), (4, 4, 4), (1, 4, 2)]:
+    for counts in [(1, 1, 1), (1, 4, 2)]:
         model = make(name, 1)
         for n_jobs in counts:
             model.set_params(n_jobs=n_jobs).partial_fit(X, y, classes=[0, 1, 2])
@@ -171,8 +183,7 @@ def test_a_wrong_n_jobs_is_an_error_that_names_it(n_jobs, images):
 
 @pytest.mark.parametrize("n_jobs", [0, "2", "all", 2.0, True, [2]])
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
-def test_a_wrong_n_jobs_after_fit_is_an_error_too(n_jobs, method, images):
-    model = make("seed", 1, max_iter=1).fit(*images)
+def test_a_wrong_n_jobs_after_fit_is_an_error_too(n_jobs, method, model, images):
     with pytest.raises(ValueError, match=r"n_jobs=.* must be None, an integer"):
         getattr(model.set_params(n_jobs=n_jobs), method)(images[0])
 
@@ -254,72 +265,62 @@ def test_helpers_call_what_the_caller_wants_told_of_errors():
     assert len(told) == 6
 
 
-@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_caller_who_wants_errors_raised_sees_none_of_numbers_that_become_zero(
-    solver, n_jobs, images
-):
-    X, y = images
-    model = ScratchCNNClassifier(8, solver=solver, max_iter=12, n_jobs=n_jobs, random_state=0)
-    with np.errstate(all="raise"):
-        model.fit(X, y, X_val=X, y_val=y)
-        assert model.predict_log_proba(X * 1e4).min() < -1e3  # whose exponential is zero
-        model.predict_proba(X * 1e4)
-    assert np.geterr()["under"] == "ignore"  # NumPy's own
+def helpers():
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("skcnn")]
 
 
-class BufferSizes(ReLU):
-    """Notes in which threads it ran, with buffers of which size, once two have come."""
+def test_helpers_have_names_and_end_with_their_team():
+    def work(thread, task):
+        meeting.wait(10)
+        return helpers()
 
-    seen: ClassVar[set] = set()
-
-    def function(self, x, out, workspace):
-        self.seen.add((threading.get_ident(), np.getbufsize()))
-        deadline = time.perf_counter() + 30
-        while len(self.seen) < 2 and time.perf_counter() < deadline:
-            time.sleep(0.001)
-        super().function(x, out, workspace)
-
-
-@pytest.mark.parametrize("training", [{"batch_size": 300}, {"solver": "lbfgs"}])
-def test_buffers_are_short_inside_and_nowhere_else(training, images):
-    outside, layers = np.getbufsize(), [Conv(4), BufferSizes(), Flatten()]
-    model = ScratchCNNClassifier(layers=layers, max_iter=1, n_jobs=2, **training)
-    for call in (lambda: model.fit(*images), lambda: model.predict(np.tile(images[0], (5, 1)))):
-        BufferSizes.seen.clear()
-        call()
-        threads, sizes = zip(*BufferSizes.seen, strict=True)
-        assert len(set(threads)) == 2
-        assert set(sizes) == {numpy_settings.BUFFER_ELEMENTS} != {outside}
-        assert np.getbufsize() == outside
-    with pytest.raises(ZeroDivisionError), numpy_settings.short_buffers():
-        raise ZeroDivisionError
-    assert np.getbufsize() == outside
-
-
-def test_helpers_end_with_their_team():
-    def helpers():
-        code = Team._help.__code__
-        return sum(frame.f_code is code for frame in sys._current_frames().values())
-
-    def wait_for(number):
-        deadline = time.perf_counter() + 5
-        while helpers() != number and time.perf_counter() < deadline:
-            time.sleep(0.01)
-        assert helpers() == number
-
-    wait_for(0)  # of tests before
+    meeting = threading.Barrier(4)
     with Team(4) as team:
-        team.map(lambda thread, task: time.sleep(0.01), 8)
-        wait_for(3)
-    wait_for(0)
+        for names in team.map(work, 4):
+            assert sorted(names) == ["skcnn_0", "skcnn_1", "skcnn_2"]
+    assert not helpers()
+
+
+def test_no_thread_is_left_after_a_fit_a_prediction_or_a_failure(model, images):
+    before = threading.enumerate()
+    make("two blocks", 2, max_iter=1).fit(*images)
+    assert threading.enumerate() == before
+    X = np.tile(images[0], (5, 1)).astype(np.float32)
+    model.set_params(n_jobs=2).predict(X)
+    assert threading.enumerate() == before
+    X[-1, 7] = np.nan
+    with pytest.raises(ValueError, match="contains NaN"):
+        model.predict(X)
+    assert threading.enumerate() == before
+    with pytest.raises(ValueError, match="Training diverged"):
+        make("two blocks", 2, learning_rate=1e30).fit(*images)
+    assert threading.enumerate() == before
+
+
+@pytest.mark.parametrize("kind", ["trace", "profile"])
+def test_debuggers_and_profilers_see_helpers(kind):
+    def hook(frame, event, argument):
+        return None
+
+    def work(thread, task):
+        meeting.wait(10)
+        return thread, getattr(sys, f"get{kind}")()
+
+    meeting, before = threading.Barrier(2), getattr(threading, f"get{kind}")()
+    getattr(threading, f"set{kind}")(hook)
+    try:
+        with Team(2) as team:
+            hooks = dict(team.map(work, 2))
+    finally:
+        getattr(threading, f"set{kind}")(before)
+    assert hooks[1] is hook
 
 
 @pytest.mark.parametrize("row", [0, 700, 1499])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_numbers_are_checked_in_every_part_of_what_is_predicted(row, value, n_jobs, images):
-    model = make("two blocks", n_jobs, max_iter=1).fit(*images)
+def test_numbers_are_checked_in_every_part_of_what_is_predicted(row, value, n_jobs, model, images):
+    model.set_params(n_jobs=n_jobs)
     X = np.tile(images[0], (5, 1)).astype(np.float32)
     X[row, 7] = value
     with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
@@ -329,8 +330,8 @@ def test_numbers_are_checked_in_every_part_of_what_is_predicted(row, value, n_jo
         assert model.predict(X).shape == (1500,)
 
 
-def test_numbers_are_checked_also_where_other_threads_would_not(images, monkeypatch):
-    model = make("two blocks", 2, max_iter=1).fit(*images)
+def test_numbers_are_checked_also_where_other_threads_would_not(model, images, monkeypatch):
+    model.set_params(n_jobs=2)
     X = np.tile(images[0], (5, 1)).astype(np.float32)
     X[::200, 7] = np.nan
     monkeypatch.setitem(_config._global_config, "assume_finite", True)
@@ -339,8 +340,8 @@ def test_numbers_are_checked_also_where_other_threads_would_not(images, monkeypa
 
 
 @pytest.mark.parametrize("_", range(5))
-def test_a_failed_prediction_does_not_keep_its_images(_, images):
-    model = make("two blocks", 2, max_iter=1).fit(*images)
+def test_a_failed_prediction_does_not_keep_its_images(_, model, images):
+    model.set_params(n_jobs=2)
     X = np.tile(images[0], (5, 1)).astype(np.float32)
     X[-1, 7] = np.nan  # of a helper or not
     kept = weakref.ref(X)
@@ -349,38 +350,77 @@ def test_a_failed_prediction_does_not_keep_its_images(_, images):
         with contextlib.suppress(ValueError):
             model.predict(X)
         del X
-        time.sleep(0.1)  # for the helper to end
         assert kept() is None
     finally:
         gc.enable()
 
 
-def test_where_threads_cannot_start_fewer_do_the_work(monkeypatch):
-    monkeypatch.setattr(threads, "start_new_thread", _limited(threads.start_new_thread, 1))
-    with Team(4) as team:
-        helpers = team.map(lambda thread, task: time.sleep(0.01) or thread, 20)
-    assert set(helpers) == {0, 1}
+@pytest.mark.parametrize("number", [0, 1])
+def test_where_threads_cannot_start_fewer_do_the_work(number, monkeypatch):
+    start, left = threading.Thread.start, list(range(number))
 
-
-def _limited(start, number):
-    """Return a function that starts so many threads and no more."""
-    left = list(range(number))
-
-    def limited(*arguments):
+    def limited(thread):
         if not left:
             raise RuntimeError("can't start new thread")
         left.pop()
-        return start(*arguments)
+        start(thread)
 
-    return limited
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    with Team(4) as team:
+        for _ in range(3):
+            threads = team.map(lambda thread, task: time.sleep(0.01) or thread, 20)
+            assert len(set(threads)) == 1 + number
 
 
-def test_waiting_for_a_job_can_be_repeated():
-    job = _Job(lambda: time.sleep(0.05))
-    threading.Thread(target=job.run).start()
-    for _ in range(3):
-        job.wait()
-        assert job.is_done
+@pytest.mark.parametrize("interrupts", [1, 2])
+def test_an_interrupt_while_helpers_work_is_raised_when_they_have_finished(interrupts):
+    started, finished = [], []
+
+    def work(thread, task):
+        if thread == 0:
+            meeting.wait(10)  # and no more to do
+            return
+        started.append(task)
+        meeting.wait(10)
+        for _ in range(interrupts):
+            time.sleep(0.05)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # which waits
+        time.sleep(0.05)
+        finished.append(task)
+
+    meeting = threading.Barrier(2)
+    with pytest.raises(KeyboardInterrupt), Team(2) as team:
+        team.map(work, 2)
+    if interrupts > 1:  # who interrupts the waiting, too, need not wait
+        deadline = time.perf_counter() + 10
+        while helpers() and time.perf_counter() < deadline:
+            time.sleep(0.01)
+    assert len(finished) == len(started) == 1
+    assert not helpers()
+
+
+def test_an_interrupt_while_a_helper_starts_waits_for_it_too(monkeypatch):
+    working, finished = threading.Event(), threading.Event()
+
+    def work(thread, task):
+        working.set()
+        time.sleep(0.1)
+        finished.set()
+
+    start = threading.Thread.start
+
+    def interrupted(thread):
+        start(thread)
+        assert working.wait(10)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with Team(2) as team:
+        with pytest.raises(KeyboardInterrupt):
+            team.map(work, 50)
+        assert finished.is_set()
+        monkeypatch.undo()
+        assert team.map(lambda thread, task: task, 3) == [0, 1, 2]
 
 
 def test_a_sum_that_overflows_is_no_error(images):

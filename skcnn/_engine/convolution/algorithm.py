@@ -1,4 +1,4 @@
-"""Lowering: the copy that turns convolution into products of matrices."""
+"""What all algorithms of convolution have in common: products of matrices do the work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Algorithm:
-    """How x is laid out anew, so that the windows of a row are one matrix.
+    """How a convolution becomes products of matrices.
 
     Rows of windows need no copy: neighboring rows of the transformed array lie one behind the
     other. What is left are products: `transformed[p, ..., row, lines, columns]` and
@@ -29,8 +29,8 @@ class Algorithm:
     channels, n_filters : int
         Channels of input and output.
     interleave : int, default=1
-        Output columns stand in so many groups: all whose number leaves the remainder 0 when
-        divided by it, then 1, and so on.
+        Groups of output columns: first all whose number leaves the remainder 0 when divided by
+        it, then 1, and so on.
     """
 
     axes: tuple[Axis, ...]
@@ -64,34 +64,34 @@ class Algorithm:
         raise NotImplementedError
 
     def transform_input(self, x: Array, workspace: Workspace) -> Array:
-        """Return x transformed."""
+        """Return x as the products read it."""
         raise NotImplementedError
 
-    def transformed_gradient(self, dy: Array, workspace: Workspace) -> Array:
-        """Return a buffer for the gradient for what :meth:`transform_input` returns."""
+    def input_gradient_buffer(self, dy: Array, workspace: Workspace) -> Array:
+        """Return where the gradient for what :meth:`transform_input` returns is written."""
         raise NotImplementedError
 
     def input_gradient(self, d_transformed: Array, workspace: Workspace) -> Array:
         """Return the gradient for x, a sum over all that :meth:`transform_input` made of it."""
         raise NotImplementedError
 
-    def weights(self, weights: Array, workspace: Workspace) -> Array:
-        """Return weights of shape (*kernel, C, F) in the order of transformed rows."""
+    def transform_weights(self, weights: Array, workspace: Workspace) -> Array:
+        """Return weights of shape (*kernel, C, F) as the products read them."""
         raise NotImplementedError
 
     def weight_gradient(self, total: Array, gradient: Array, workspace: Workspace) -> None:
-        """Write to `gradient` what `total` means for the weights before :meth:`weights`."""
+        """Write the gradient for the weights, from `total` for the transformed ones."""
         raise NotImplementedError
 
-    def products(self, x: Array, workspace: Workspace) -> Array:
-        """Return a buffer for the products."""
+    def product_buffer(self, x: Array, workspace: Workspace) -> Array:
+        """Return where the products are written."""
         raise NotImplementedError
 
-    def collect_outputs(self, products: Array, workspace: Workspace) -> Array:
-        """Return the outputs from the products."""
+    def transform_output(self, products: Array, workspace: Workspace) -> Array:
+        """Return the outputs, from the products."""
         raise NotImplementedError
 
-    def spread_gradient(self, dy: Array, workspace: Workspace) -> Array:
+    def product_gradient(self, dy: Array, workspace: Workspace) -> Array:
         """Return the gradient for the products."""
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""Lowering by copies of one axis: every window whole, and every multiplication done."""
+"""Convolution by im2col of one axis: every window is copied, and every multiplication done."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Im2col(Algorithm):
     together : tuple of int, default=(1, 1)
         Neighboring output rows and columns that one window serves, divisors of their numbers: it
         is larger, with zeros among the weights. Few filters fill a product that way, and larger
-        steps make fewer copies. Columns computed together stand in as many groups, as if
+        steps make fewer copies. Columns computed together come in as many groups, as if
         interleaved.
     """
 
@@ -128,7 +128,7 @@ class Im2col(Algorithm):
             np.copyto(target, source)
         return transformed
 
-    def transformed_gradient(self, dy: Array, workspace: Workspace) -> Array:
+    def input_gradient_buffer(self, dy: Array, workspace: Workspace) -> Array:
         """Return a buffer in the shape of what :meth:`transform_input` returns."""
         return workspace.buffer("d_transformed", self.shape(dy.shape[-1]), dy.dtype)
 
@@ -153,7 +153,7 @@ class Im2col(Algorithm):
             target += source
         return dx
 
-    def weights(self, weights: Array, workspace: Workspace) -> Array:
+    def transform_weights(self, weights: Array, workspace: Workspace) -> Array:
         """Return (*kernel, C, F) as (1, kh, lines, rows * F * columns) of those together."""
         positions = _height_first(weights)
         shape = (1, self.height.kernel, self.lines, prod(self.together) * self.n_filters)
@@ -169,16 +169,16 @@ class Im2col(Algorithm):
         band = workspace.views("total", total, self._band)
         np.add.reduce(band, axis=(0, 1), out=_height_first(gradient))
 
-    def products(self, x: Array, workspace: Workspace) -> Array:
+    def product_buffer(self, x: Array, workspace: Workspace) -> Array:
         """Return the buffer of the outputs, as (1, *outer, OH, F, OW * n)."""
         y = workspace.buffer("y", self._split_output(x.shape[-1]), x.dtype)
         return workspace.views("y", y, self._rows)
 
-    def collect_outputs(self, products: Array, workspace: Workspace) -> Array:
+    def transform_output(self, products: Array, workspace: Workspace) -> Array:
         """View the products as (*outer, OH, F, OW, n)."""
         return products.reshape(self._split_output(products.shape[-1] // self.side.output))
 
-    def spread_gradient(self, dy: Array, workspace: Workspace) -> Array:
+    def product_gradient(self, dy: Array, workspace: Workspace) -> Array:
         """View dy as (1, *outer, OH, F, OW * n)."""
         return workspace.views("dy", workspace.contiguous("dy", dy), self._rows)
 
@@ -210,13 +210,13 @@ class Im2col(Algorithm):
         split, x = transformed.reshape(self._split(n)), x.reshape(self._split_input(n))
         if self.is_inside:
             return transformed, [], [(split, self._windows(x))]
-        parts = [split[place.part] for place in self._positions]
+        parts = [split[position.part] for position in self._positions]
         pairs = list(zip(parts, self._positions, strict=True))
-        outside = [part[rest] for part, place in pairs for rest in place.outside]
+        outside = [part[rest] for part, position in pairs for rest in position.outside]
         return (
             transformed,
             outside,
-            [(part[place.inside], x[place.source]) for part, place in pairs],
+            [(part[position.inside], x[position.source]) for part, position in pairs],
         )
 
     def _additions(
@@ -227,7 +227,8 @@ class Im2col(Algorithm):
         dx = workspace.buffer("dx", self._split_input(n), d_transformed.dtype)
         split = d_transformed.reshape(self._split(n))
         return dx, [
-            (dx[place.source], split[place.part][place.inside]) for place in self._positions
+            (dx[position.source], split[position.part][position.inside])
+            for position in self._positions
         ]
 
     def _windows(self, x: Array) -> Array:
@@ -286,12 +287,12 @@ class Im2col(Algorithm):
             columns = side.kernel_position(j)
             between = (slice(None), slice(None))  # height, channels
             inside = (
-                *(place.target for place in outer),
+                *(position.target for position in outer),
                 *between,
                 columns.target,
             )
             source = (
-                *(place.source for place in outer),
+                *(position.source for position in outer),
                 *between,
                 columns.source,
             )

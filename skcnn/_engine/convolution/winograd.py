@@ -1,4 +1,4 @@
-"""Winograd's Winograd's algorithm: the last axis convolved with a third of the multiplications."""
+"""Convolution by Winograd's algorithm, which takes a fraction of the multiplications."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def winograd_matrices(outputs: int, kernel: int) -> tuple[Array, Array, Array]:
     outputs : int
         Neighboring outputs computed together, m.
     kernel : int
-        Taps of the kernel, r.
+        Length of the kernel, r.
 
     Returns
     -------
@@ -135,7 +135,7 @@ class Winograd(Algorithm):
         transformed = self._buffer("transformed", self.height.length, self.channels, x, workspace)
         return self._by_point(np.matmul(to_points, x, out=transformed))
 
-    def transformed_gradient(self, dy: Array, workspace: Workspace) -> Array:
+    def input_gradient_buffer(self, dy: Array, workspace: Workspace) -> Array:
         """Return a buffer for the gradient for what :meth:`transform_input` returns."""
         return self._by_point(
             self._buffer("d_transformed", self.height.length, self.channels, dy, workspace)
@@ -148,7 +148,7 @@ class Winograd(Algorithm):
         shape = (self.height.length, self.channels, self.side.length, values.shape[-1])
         return np.matmul(to_points.T, values, out=workspace.buffer("dx", shape, values.dtype))
 
-    def weights(self, weights: Array, workspace: Workspace) -> Array:
+    def transform_weights(self, weights: Array, workspace: Workspace) -> Array:
         """Return the weights at the points, of shape (points, kh, C, F)."""
         _, to_points, _ = self._matrices(weights.dtype, workspace)
         positions = weights.reshape(self.height.kernel, self.side.kernel, -1)
@@ -163,21 +163,21 @@ class Winograd(Algorithm):
         shape = (self.height.kernel, self.side.kernel, -1)
         np.matmul(to_points.T, _row_by_row(total), out=gradient.reshape(shape))
 
-    def products(self, x: Array, workspace: Workspace) -> Array:
+    def product_buffer(self, x: Array, workspace: Workspace) -> Array:
         """Return a buffer for outputs at the points, of shape (points, OH, F, tiles * n)."""
         return self._by_point(
             self._buffer("products", self.height.output, self.n_filters, x, workspace)
         )
 
-    def collect_outputs(self, products: Array, workspace: Workspace) -> Array:
+    def transform_output(self, products: Array, workspace: Workspace) -> Array:
         """Return the outputs, of shape (OH, F, OW, n)."""
         to_outputs, *_ = self._matrices(products.dtype, workspace)
         values = self._by_line(products)
         shape = (self.height.output, self.n_filters, self.side.output, values.shape[-1])
         return np.matmul(to_outputs, values, out=workspace.buffer("y", shape, values.dtype))
 
-    def spread_gradient(self, dy: Array, workspace: Workspace) -> Array:
-        """Return the gradient for what :meth:`collect` took."""
+    def product_gradient(self, dy: Array, workspace: Workspace) -> Array:
+        """Return the gradient for what :meth:`transform_output` took."""
         to_outputs, *_ = self._matrices(dy.dtype, workspace)
         dy = dy.reshape(self.height.output, self.n_filters, self.side.output, -1)
         products = self._buffer("products", self.height.output, self.n_filters, dy, workspace)

@@ -3,7 +3,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from skcnn._checks import check_count, per_axis
 from skcnn._engine.convolution.geometry import Axis, Rows, sliding_axes, stacked_rows
 
 quick = settings(max_examples=50, deadline=None, derandomize=True)
@@ -23,14 +22,14 @@ def axes(draw):
 
 
 def reads(axis):
-    """Every (output, tap, element) where a window reads a real element, window by window."""
+    """Every (output, position, element) where a window reads a real element, window by window."""
     found = set()
     for output, start in enumerate(
         range(-axis.before, axis.length + axis.after - axis.kernel + 1, axis.stride)
     ):
-        for place in range(axis.kernel):
-            if 0 <= start + place < axis.length:
-                found.add((output, place, start + place))
+        for position in range(axis.kernel):
+            if 0 <= start + position < axis.length:
+                found.add((output, position, start + position))
     return found
 
 
@@ -43,14 +42,12 @@ def test_output_counts_the_windows_that_fit(axis):
 
 @quick
 @given(axes())
-def test_taps_read_what_windows_read(axis):
+def test_kernel_positions_read_what_windows_read(axis):
     found = set()
     for j in range(axis.kernel):
-        place = axis.kernel_position(j)
-        outputs, elements = (
-            range(axis.output)[place.target],
-            range(axis.length)[place.source],
-        )
+        position = axis.kernel_position(j)
+        outputs = range(axis.output)[position.target]
+        elements = range(axis.length)[position.source]
         found |= {(o, j, e) for o, e in zip(outputs, elements, strict=True)}
     assert found == reads(axis)
 
@@ -64,7 +61,7 @@ def test_forward_rows_cover_every_output_once_and_read_what_windows_read(axis):
         for index, output in enumerate(range(axis.output)[rows.target]):
             outputs.append(output)
             start = rows.first + index * rows.step
-            found |= {(output, place, start + i) for i, place in enumerate(positions)}
+            found |= {(output, position, start + i) for i, position in enumerate(positions)}
     assert outputs == list(range(axis.output))
     assert found == reads(axis)
 
@@ -80,13 +77,13 @@ def test_backward_rows_cover_every_element_once_and_find_who_read_it(axis):
             for index, element in enumerate(range(axis.length)[rows.target]):
                 elements.append(element)
                 first = rows.first + index * rows.step
-                found |= {(first + i, place, element) for i, place in enumerate(positions)}
+                found |= {(first + i, position, element) for i, position in enumerate(positions)}
     assert sorted(elements) == list(range(axis.length))
     assert found == reads(axis)
 
 
 @pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
-def test_stacked_rows_are_neighbours_one_behind_the_other(lead):
+def test_stacked_rows_are_neighbors_one_behind_the_other(lead):
     array = np.random.default_rng(0).standard_normal((*lead, 7, 2, 3))
     rows = Rows(slice(1, 4), first=1, step=2, positions=slice(1, 3))
     stacked = stacked_rows(array, rows)
@@ -132,37 +129,6 @@ def test_padding_that_is_not_understood_is_named(padding):
     assert f"padding={padding!r}" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"), [(3, (3, 3)), (np.int64(3), (3, 3)), ((3, 5), (3, 5))]
-)
-def test_per_axis_repeats_or_keeps(value, expected):
-    result = per_axis(value, 2, "filter_size")
-    assert result == expected
-    assert all(type(part) is int for part in result)
-
-
-@pytest.mark.parametrize(
-    "value", [0, -1, 2.0, "2", None, True, (2,), (2, 0), (2, 2.0), (2, True), [2, 2]]
-)
-def test_per_axis_names_what_is_wrong(value):
-    with pytest.raises(ValueError, match=r"must be an integer .* a tuple of 2") as caught:
-        per_axis(value, 2, "pool_size")
-    assert f"pool_size={value!r}" in str(caught.value)
-
-
-@pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
-def test_a_count_is_an_integer(value):
-    assert check_count(value, "n_filters") == 3
-    assert type(check_count(value, "n_filters")) is int
-
-
-@pytest.mark.parametrize("value", [0, -1, 2.0, "2", None, True, (2,), np.array(2), np.bool_(True)])
-def test_a_count_that_is_none_is_named(value):
-    with pytest.raises(ValueError, match=r"must be an integer of at least 1\.") as caught:
-        check_count(value, "n_filters")
-    assert f"n_filters={value!r}" in str(caught.value)
-
-
 @quick
 @given(axes(), st.integers(1, 4))
 def test_a_widened_window_holds_those_of_the_outputs_it_serves(axis, together):
@@ -170,6 +136,6 @@ def test_a_widened_window_holds_those_of_the_outputs_it_serves(axis, together):
     wide = axis.widened(together)
     assert wide.output * together == axis.output
     found = reads(wide)
-    for output, place, element in reads(axis):
+    for output, position, element in reads(axis):
         block, number = divmod(output, together)
-        assert (block, number * axis.stride + place, element) in found
+        assert (block, number * axis.stride + position, element) in found

@@ -1,4 +1,4 @@
-"""Minimal filtering against plain filtering, and convolution by it against SciPy."""
+"""Winograd's algorithm against plain filtering, and convolution by it against SciPy."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from scipy.signal import correlate
 from skcnn._engine.convolution.im2col import Im2col
 from skcnn._engine.convolution.winograd import POINTS, Winograd, winograd_matrices
 from skcnn._engine.workspace import Workspace
-from skcnn.layers import Conv, MaxPool
+from skcnn.layers import Conv
 from skcnn.layers import conv as conv_module
 from skcnn.testing import check_layer
 
@@ -17,7 +17,7 @@ PAIRS = [(m, r) for m in range(2, 8) for r in range(2, 8) if m + r - 1 in POINTS
 
 
 @pytest.mark.parametrize(("outputs", "kernel"), PAIRS)
-def test_minimal_filtering_is_filtering(outputs, kernel):
+def test_filtering_at_points_is_filtering(outputs, kernel):
     a, g, b = winograd_matrices(outputs, kernel)
     assert a.shape[1] == len(g) == len(b) == outputs + kernel - 1
     rng = np.random.default_rng(0)
@@ -41,8 +41,8 @@ def test_rounding_in_float32_stays_within_ten_times_that_of_the_sum(outputs, ker
 
 
 @pytest.fixture
-def by_minimal_filtering(monkeypatch):
-    """Make every convolution that can use minimal filtering do so, with tiles of any size."""
+def by_winograd(monkeypatch):
+    """Make every convolution that can use Winograd's algorithm do so, with tiles of any size."""
 
     def choose(layer, input_shape, many):
         axes, channels = layer._axes(input_shape)
@@ -55,7 +55,7 @@ def by_minimal_filtering(monkeypatch):
     monkeypatch.setattr(conv_module, "_algorithm", choose)
 
 
-@pytest.mark.usefixtures("by_minimal_filtering")
+@pytest.mark.usefixtures("by_winograd")
 @pytest.mark.parametrize(
     ("layer", "input_shape"),
     [
@@ -99,21 +99,6 @@ def test_convolution_is_the_correlation_of_scipy(data):
             np.testing.assert_allclose(y[:, f, :, image], expected, rtol=1e-9, atol=1e-10)
 
 
-def test_work_decides():
-    def chosen(layer, shape, many=True):
-        return conv_module._algorithm(layer, shape, many)
-
-    assert isinstance(chosen(Conv(32, 5), (14, 16, 14)), Winograd)
-    assert isinstance(chosen(Conv(64, 3), (13, 32, 13)), Winograd)
-    assert isinstance(chosen(Conv(64, 3), (32, 13)), Winograd)  # signals
-    assert isinstance(chosen(Conv(32, 5), (14, 16, 14), many=False), Im2col)
-    assert isinstance(chosen(Conv(16, 5), (28, 1, 28)), Im2col)  # too few channels
-    assert isinstance(chosen(Conv(32, 5, stride=2), (14, 16, 14)), Im2col)
-    assert isinstance(chosen(Conv(32, 1), (14, 16, 14)), Im2col)
-    assert isinstance(chosen(Conv(32, 11), (14, 16, 14)), Im2col)  # too many points
-    assert isinstance(chosen(Conv(32, 5), (6, 14, 16, 14)), Im2col)  # volumes
-
-
 def test_float32_gradients_are_close_to_those_in_float64():
     layer, shape, n = Conv(32, 5), (14, 16, 14), 32
     rng = np.random.default_rng(0)
@@ -131,31 +116,3 @@ def test_float32_gradients_are_close_to_those_in_float64():
         results.append((y, dx, gradients["weights"]))
     for single, double in zip(*results, strict=True):
         assert np.abs(single - double).max() < 1e-5 * np.abs(double).max()
-
-
-@pytest.mark.parametrize(("pool_size", "width"), [(2, 12), (3, 12), ((1, 4), 12), (2, 2)])
-def test_pooling_reads_interleaved_columns(pool_size, width):
-    columns = pool_size if isinstance(pool_size, int) else pool_size[1]
-    plain, pool = Conv(5, 3), MaxPool(pool_size)
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((6, 2, width, 9))
-    parameters = {
-        name: rng.standard_normal(size)
-        for name, size in plain.parameter_shapes(x.shape[:-1]).items()
-    }
-    results = []
-    for conv, pooling in [
-        (plain, pool),
-        (plain._interleaved(columns), pool._interleaved()),
-    ]:
-        spaces = Workspace(), Workspace()
-        gradients = {name: np.empty_like(values) for name, values in parameters.items()}
-        y, conv_cache = conv.forward(parameters, x, spaces[0], training=True)
-        z, pool_cache = pooling.forward({}, y, spaces[1], training=True)
-        dz = rng.standard_normal(z.shape) if not results else results[0][-1].copy()
-        kept, z = dz.copy(), z.copy()
-        dy = pooling.backward({}, {}, dz, pool_cache, spaces[1], need_dx=True)
-        dx = conv.backward(parameters, gradients, dy, conv_cache, spaces[0], need_dx=True)
-        results.append((z, dx, *gradients.values(), kept))
-    for a, b in zip(*results, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)

@@ -1,0 +1,37 @@
+"""Counts and numbers per axis, and what is said of wrong ones."""
+
+import numpy as np
+import pytest
+
+from skcnn._checks import check_count, per_axis
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(3, (3, 3)), (np.int64(3), (3, 3)), ((3, 5), (3, 5))]
+)
+def test_per_axis_repeats_or_keeps(value, expected):
+    result = per_axis(value, 2, "filter_size")
+    assert result == expected
+    assert all(type(part) is int for part in result)
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, 2.0, "2", None, True, (2,), (2, 0), (2, 2.0), (2, True), [2, 2]]
+)
+def test_per_axis_names_what_is_wrong(value):
+    with pytest.raises(ValueError, match=r"must be an integer .* a tuple of 2") as caught:
+        per_axis(value, 2, "pool_size")
+    assert f"pool_size={value!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
+def test_a_count_is_an_integer(value):
+    assert check_count(value, "n_filters") == 3
+    assert type(check_count(value, "n_filters")) is int
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, "2", None, True, (2,), np.array(2), np.bool_(True)])
+def test_a_count_that_is_none_is_named(value):
+    with pytest.raises(ValueError, match=r"must be an integer of at least 1\.") as caught:
+        check_count(value, "n_filters")
+    assert f"n_filters={value!r}" in str(caught.value)
