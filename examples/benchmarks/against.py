@@ -80,7 +80,8 @@ def main() -> None:
             packages[revision] = package_of(revision, f"skcnn_before_{number}", Path(folder))
         for cell in product(chosen.networks, chosen.threads, chosen.batch_sizes):
             rows += measure(packages, *cell, chosen.images, chosen.rounds)
-            print(markdown(rows[1 - len(packages) :]), flush=True)
+            for row in rows[1 - len(packages) :]:
+                print("  ", *row.values(), flush=True)
     print(markdown(rows))
 
 

@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 
 from skcnn._checks import check_count
+from skcnn._engine.blocks import block_length
 from skcnn._engine.workspace import Workspace
 from skcnn.initializers import initialize_weights
 from skcnn.layers.base import Array, Layer, Parameters, Shape
 from skcnn.layers.bias import add_bias, bias_gradient
+
+# Sums over blocks of fewer features gain nothing.
+LEAST_FEATURES = 64
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,17 @@ class Dense(Layer):
         self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
     ) -> tuple[Array, Any]:
         """y = w.T @ x + b."""
-        y = workspace.buffer("y", (self.n_units, x.shape[-1]), x.dtype)
-        np.matmul(parameters["weights"].T, x, out=y)
+        weights = parameters["weights"]
+        features, n = x.shape
+        y = workspace.buffer("y", (self.n_units, n), x.dtype)
+        block = block_length(features, y.size, least=LEAST_FEATURES)
+        if block == features:
+            np.matmul(weights.T, x, out=y)
+        else:
+            parts = workspace.buffer("parts", (features // block, *y.shape), x.dtype)
+            matrices = weights.reshape(-1, block, self.n_units).swapaxes(1, 2)
+            np.matmul(matrices, x.reshape(-1, block, n), out=parts)
+            np.add.reduce(parts, axis=0, out=y)
         if self.use_bias:
             add_bias(y, parameters["bias"], out=y)
         return y, x
@@ -78,11 +91,16 @@ class Dense(Layer):
         need_dx: bool,
     ) -> Array | None:
         """dw = x @ dy.T, db = sum of dy over the batch, dx = w @ dy."""
-        np.matmul(cache, dy.T, out=gradients["weights"])
+        features, n = cache.shape
+        block = block_length(features, dy.size, self.n_units)
+        gradient = gradients["weights"].reshape(-1, block, self.n_units)
+        np.matmul(cache.reshape(-1, block, n), dy.T, out=gradient)
         if self.use_bias:
             bias_gradient(dy, gradients["bias"], workspace)
         if not need_dx:
             return None
         dx = workspace.buffer("dx", cache.shape, dy.dtype)
-        np.matmul(parameters["weights"], dy, out=dx)
+        block = block_length(features, dy.size)
+        matrices = parameters["weights"].reshape(-1, block, self.n_units)
+        np.matmul(matrices, dy, out=dx.reshape(-1, block, n))
         return dx

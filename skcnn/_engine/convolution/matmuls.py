@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skcnn._engine.blocks import block_length
 from skcnn._engine.convolution.algorithm import Algorithm
-from skcnn._engine.convolution.blocks import block_length
 from skcnn._engine.convolution.geometry import Rows, stacked_rows
 from skcnn._engine.workspace import Workspace
 
@@ -91,7 +91,7 @@ def _blocks(transformed: Array, group: Rows, filters: int) -> Array:
     """View the stacks in blocks of lines, as BLAS is fastest at them."""
     windows = _windows(transformed, group)
     *stack, lines, columns = windows.shape
-    block = block_length(lines, columns, filters)
+    block = block_length(lines, filters * columns, filters)
     return windows.reshape(*stack, lines // block, block, columns)
 
 

@@ -1,13 +1,14 @@
-"""Weight gradients in blocks, where BLAS has kernels that like them."""
+"""Products in blocks, where BLAS has kernels that like them."""
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from skcnn._engine.convolution import blocks, matmuls
-from skcnn._engine.convolution.blocks import block_length, has_small_kernels
+from skcnn._engine import blocks
+from skcnn._engine.blocks import block_length, has_small_kernels
+from skcnn._engine.convolution import matmuls
 from skcnn._engine.workspace import Workspace
-from skcnn.layers import Conv
+from skcnn.layers import Conv, Dense
 
 
 @pytest.fixture
@@ -38,9 +39,17 @@ def test_products_are_cut_into_equal_blocks_for_kernels_that_like_them(
     lines, columns, filters, block, kernels
 ):
     kernels(True)
-    assert block_length(lines, columns, filters) == block
+    assert block_length(lines, columns * filters, filters) == block
     kernels(False)
-    assert block_length(lines, columns, filters) == lines
+    assert block_length(lines, columns * filters, filters) == lines
+
+
+def test_plain_products_are_cut_by_their_multiply_adds_alone(kernels):
+    kernels(True)
+    assert block_length(1568, 10 * 64) == 784
+    assert block_length(1568, 128 * 64, least=64) == 112
+    assert block_length(1568, 128 * 256, least=64) == 1568  # blocks of 28 lines gain nothing
+    assert block_length(121, 10 * 64) == 121  # small as it is
 
 
 def test_kernels_are_known_by_the_architecture_that_blas_names(monkeypatch):
@@ -71,3 +80,22 @@ def test_blocks_give_the_same_gradients(size, monkeypatch):
         results.append(gradients)
     for name in parameters:
         np.testing.assert_allclose(results[0][name], results[1][name], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("features", [1568, 121])
+def test_blocks_of_dense_layers_change_only_rounding(features, kernels):
+    layer, n = Dense(10), 64
+    rng = np.random.default_rng(0)
+    x, dy = rng.standard_normal((features, n)), rng.standard_normal((10, n))
+    parameters = {"weights": rng.standard_normal((features, 10)), "bias": rng.standard_normal(10)}
+    results = []
+    for small in (True, False):
+        kernels(small)
+        workspace = Workspace()
+        gradients = {name: np.empty_like(values) for name, values in parameters.items()}
+        y, cache = layer.forward(parameters, x, workspace, training=True)
+        y = y.copy()
+        dx = layer.backward(parameters, gradients, dy, cache, workspace, need_dx=True)
+        results.append((y, dx, *gradients.values()))
+    for cut, whole in zip(*results, strict=True):
+        np.testing.assert_allclose(cut, whole, rtol=1e-10, atol=1e-10)

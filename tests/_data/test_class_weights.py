@@ -1,0 +1,38 @@
+"""The weight of each class."""
+
+import numpy as np
+import pytest
+
+from skcnn._data.class_weights import weight_of_each_class
+
+CLASSES, TARGETS = np.array(["a", "b", "c"]), np.array([0, 0, 0, 1, 2, 2])
+
+
+def test_a_class_that_the_dict_does_not_name_counts_one():
+    weights = weight_of_each_class({"b": 2.5, "c": 0}, CLASSES, TARGETS, None)
+    assert weights.tolist() == [1, 2.5, 0]
+
+
+@pytest.mark.parametrize("sample_weight", [None, np.array([1.0, 2, 3, 0.5, 4, 0.25])])
+def test_balanced_weights_give_each_class_the_same_sum(sample_weight):
+    weights = weight_of_each_class("balanced", CLASSES, TARGETS, sample_weight)
+    each = np.ones(6) if sample_weight is None else sample_weight
+    sums = np.bincount(TARGETS, each * weights[TARGETS])
+    np.testing.assert_allclose(sums, each.sum() / 3, rtol=1e-14)
+
+
+def test_balanced_weights_pass_over_classes_without_samples():
+    weights = weight_of_each_class("balanced", CLASSES, np.array([0, 0, 2]), None)
+    assert weights[[0, 2]].tolist() == [0.75, 1.5]
+    assert np.isfinite(weights[1])
+
+
+@pytest.mark.parametrize("weight", [-1, np.nan, np.inf, "2", None, 1j])
+def test_what_is_no_weight_is_named(weight):
+    with pytest.raises(ValueError, match=r"class_weight\['b'\]=.* must be a finite number"):
+        weight_of_each_class({"b": weight}, CLASSES, TARGETS, None)
+
+
+def test_a_label_that_is_no_class_is_named():
+    with pytest.raises(ValueError, match=r"names \['d', 1\], but the classes are \['a', 'b', 'c'"):
+        weight_of_each_class({"a": 1, "d": 2, 1: 3}, CLASSES, TARGETS, None)

@@ -1,0 +1,82 @@
+"""A fit from its first epoch on."""
+
+import numpy as np
+import pytest
+
+from skcnn import ScratchCNNRegressor
+from skcnn._estimator.sklearn_callbacks import FitTasks
+from skcnn._estimator.train import train_model
+
+
+@pytest.fixture
+def start(numbers):
+    """An estimator, its model after an epoch, and its data."""
+    X, y = numbers
+    model = ScratchCNNRegressor(2, 3, max_iter=1, warm_start=True, random_state=0).fit(X, y)
+    given = model._validate(X, y, None, (X, y, None), model._fitted)
+    targets, parts = model._encode(given, model._learn_targets, model._fitted)[:2]
+    return model, model._build(given, targets, parts, model._fitted.seed, model._fitted), parts
+
+
+def test_history_goes_on_and_the_model_before_is_left_alone(start):
+    model, before, parts = start
+    trained, interrupt = train_model(model, before, *parts, 2, FitTasks(), keep_state=True)
+    assert interrupt is None
+    assert len(before.history) == 1
+    assert len(trained.history) == 3
+    assert [*np.isnan(trained.validation["validation_scores_"])] == [True, False, False]
+    assert trained.state.optimizer_state is not None
+    dropped, _ = train_model(model, before, *parts, 1, FitTasks(), keep_state=False)
+    assert dropped.state.optimizer_state is None
+
+
+def test_tasks_are_told_of_each_epoch_with_the_model_as_it_is(start):
+    model, before, parts = start
+    told = []
+
+    class Tasks(FitTasks):
+        def begin_epoch(self, attributes):
+            told.append(("begin", attributes()["n_iter_"]))
+
+        def end_epoch(self, attributes):
+            told.append(("end", attributes()["n_iter_"]))
+            return len(told) == 4
+
+    train_model(model, before, *parts, 9, Tasks(), keep_state=False)
+    assert told == [("begin", 1), ("end", 2), ("begin", 2), ("end", 3)]
+
+
+def test_an_interrupt_leaves_the_epochs_before_it_or_is_raised(start):
+    model, before, parts = start
+
+    class Tasks(FitTasks):
+        def __init__(self, after):
+            super().__init__()
+            self.left = after
+
+        def begin_epoch(self, attributes):
+            if self.left == 0:
+                raise KeyboardInterrupt
+            self.left -= 1
+
+    trained, interrupt = train_model(model, before, *parts, 9, Tasks(2), keep_state=False)
+    assert isinstance(interrupt, KeyboardInterrupt)
+    assert len(trained.history) == 3
+    with pytest.raises(KeyboardInterrupt):
+        train_model(model, before, *parts, 9, Tasks(0), keep_state=False)
+
+
+def test_verbose_training_prints_a_line_an_epoch(start, capsys):
+    model, before, parts = start
+    model.set_params(verbose=1)
+    train_model(model, before, *parts, 2, FitTasks(), keep_state=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["Epoch 2", "Epoch 3"]
+    assert "validation loss" in lines[0]
+
+
+def test_divergence_names_what_to_change(start):
+    model, before, parts = start
+    model.set_params(learning_rate=1e90)
+    with pytest.raises(ValueError, match=r"diverged: .* in epoch 2 with learning_rate=1e\+90"):
+        train_model(model, before, *parts, 2, FitTasks(), keep_state=False)
