@@ -27,6 +27,26 @@ def test_balanced_weights_pass_over_classes_without_samples():
     assert np.isfinite(weights[1])
 
 
+@pytest.mark.parametrize(
+    ("y", "class_weight"),
+    [
+        (["a", "b", "b"], {"b": 2.0}),
+        (["1", "2", "2"], {"2": 2.0}),
+        ([1, 2, 2], {2: 2.0}),
+        ([1, 2, 2], {np.int64(2): 2}),
+        ([1.5, 2.5, 2.5], {2.5: np.float32(2)}),
+        ([False, True, True], {True: 2}),
+        (np.array(["a", "b", "b"], dtype=object), {"b": 2}),
+        ([b"a", b"b", b"b"], {b"b": 2}),
+    ],
+    ids=str,
+)
+def test_labels_may_be_of_any_type(y, class_weight):
+    classes, targets = np.unique(np.asarray(y), return_inverse=True)
+    got = weight_of_each_class(class_weight, classes, targets, None)
+    assert got.tolist() == [1.0, 2.0]
+
+
 @pytest.mark.parametrize("weight", [-1, np.nan, np.inf, "2", None, 1j])
 def test_what_is_no_weight_is_named(weight):
     with pytest.raises(ValueError, match=r"class_weight\['b'\]=.* must be a finite number"):
