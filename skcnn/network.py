@@ -124,7 +124,10 @@ class Network:
     def workspaces(
         self, rng: np.random.Generator | None = None, *, in_place: bool = False
     ) -> list[Workspace]:
-        """Return scratch memory for one thread, for :meth:`forward` and :meth:`backward`."""
+        """Return scratch memory for one thread, a :class:`Workspace` for each step that runs.
+
+        Steps are not layers one for one: :meth:`forward` runs a plan in place of the layers.
+        """
         return [Workspace(rng, in_place=in_place) for _ in self._plan.steps]
 
     def forward(

@@ -202,7 +202,7 @@ def test_names_in_code_type_exist(where):
         if is_path(span):
             known = exists(span, where)
         elif match := DOTTED.fullmatch(span):
-            known = resolves(match.group(1)) or match.group(1).split(".")[0] in own
+            known = resolves(match.group(1))
         elif match := WORD.fullmatch(span):
             known = match.group(1) in vocabulary() | own
         else:

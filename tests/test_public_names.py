@@ -120,3 +120,26 @@ def test_workspace_of_the_engine_is_public_as_part_of_layers():
     assert private_wing(Workspace)
     assert Workspace in exposed_classes("skcnn.losses")
     assert not private_wing(Conv)
+
+
+PARTS = [
+    f"{package}.{part.name}"
+    for package in PUBLIC
+    if hasattr(import_module(package), "__path__") and package != "skcnn"
+    for part in iter_modules(import_module(package).__path__)
+]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_a_part_of_a_package_exports_is_reached_through_the_package(part):
+    package = import_module(part.rpartition(".")[0])
+    for name in import_module(part).__all__:
+        assert getattr(package, name) is getattr(import_module(part), name)
+        assert name in package.__all__
+
+
+def test_every_exported_class_of_a_package_is_exported_by_one_of_its_parts():
+    exported = {name for part in PARTS for name in import_module(part).__all__}
+    packages = {part.rpartition(".")[0] for part in PARTS}
+    names = {name for package in packages for name in import_module(package).__all__}
+    assert names - exported == {"Workspace"}  # of the engine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -28,7 +28,7 @@ from skcnn._data.validate import (
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import thread_count
 from skcnn._estimator.build import SPLITTING, build, continued, seed_sequence
-from skcnn._estimator.fitted import Columns, Fitted
+from skcnn._estimator.fitted import Columns, Fitted, unfitted_copy
 from skcnn._estimator.parameters import (
     PARAMETER_CONSTRAINTS,
     check_full_batch,
@@ -139,7 +139,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any]) -> Self:
         """Train for `max_iter` epochs, afresh or with `warm_start` further."""
-        earlier = vars(self).get("_fitted") if self.warm_start else None
+        earlier = self._earlier() if self.warm_start else None
         tasks = FitTasks(self, self.max_iter, X, y, sample_weight)
         given = self._validate(X, y, sample_weight, validation, earlier)
         targets, parts, seed = self._encode(given, self._learn_targets, earlier)
@@ -147,16 +147,19 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         trained, interrupt = train_model(
             self, start, *parts, self.max_iter, tasks, keep_state=self.warm_start
         )
-        if interrupt is None:
-            tasks.end(lambda: trained.attributes)
-        self._publish(trained)
+        before = self._publish(trained)
         if interrupt is not None:
             raise interrupt
+        try:
+            tasks.end()
+        except BaseException:
+            self.__dict__ = before
+            raise
         return self
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, learn_targets: Learn) -> Self:
         """Train for one epoch; `learn_targets` does what the method does for fit."""
-        earlier = vars(self).get("_fitted")
+        earlier = self._earlier()
         given = self._validate(X, y, sample_weight, (None, None, None), earlier)
         targets, parts, seed = self._encode(given, learn_targets, earlier)
         start = self._build(given, targets, parts, seed, earlier)
@@ -176,7 +179,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     ) -> Given:
         """Check what a fit is given, by itself and against an earlier call."""
         check_full_batch(self)
-        checked = self if earlier else copy(self)  # scikit-learn writes on what it checks
+        checked = self if earlier else unfitted_copy(self)  # scikit-learn writes on what it checks
         check = partial(check_data, checked, check_targets=self._check_y)
         if earlier:
             columns, image_shape = earlier.columns, earlier.image_shape
@@ -218,12 +221,19 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         _, _, columns, image_shape, dtype = given
         return build(self, parts.training, targets, columns, image_shape, dtype, seed, followed)
 
-    def _publish(self, fitted: Fitted) -> None:
-        """Set all fitted attributes at once, in place of those of an earlier fit."""
-        earlier = vars(self).get("_fitted")
-        gone = {} if earlier is None else earlier.attributes
-        kept = {name: value for name, value in vars(self).items() if name not in gone}
-        self.__dict__ = kept | fitted.attributes
+    def _earlier(self) -> Fitted | None:
+        """Return the model of an earlier call, with the network that the estimator shows."""
+        fitted: Fitted | None = vars(self).get("_fitted")
+        network = vars(self).get("network_")
+        if fitted is None or network is None:
+            return None
+        return fitted if network is fitted.network else replace(fitted, network=network)
+
+    def _publish(self, fitted: Fitted) -> dict[str, Any]:
+        """Set all fitted attributes at once, in place of earlier ones; return all as before."""
+        before = self.__dict__
+        self.__dict__ = vars(unfitted_copy(self)) | fitted.attributes
+        return before
 
     def summary(self) -> str:
         """Return a table of the layers as asked for, their output shapes and parameter counts."""

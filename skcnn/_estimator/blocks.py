@@ -1,4 +1,4 @@
-"""From the estimator's parameters to layers, and from layers to a table."""
+"""From the estimator's parameters to layers."""
 
 from __future__ import annotations
 

@@ -20,6 +20,15 @@ from skcnn.network import Network
 Array = npt.NDArray[Any]
 
 
+def unfitted_copy(estimator: Any) -> Any:
+    """Return a shallow copy of an estimator without what an earlier fit learned."""
+    earlier = vars(estimator).get("_fitted")
+    gone = {} if earlier is None else earlier.attributes
+    twin = object.__new__(type(estimator))
+    twin.__dict__ = {name: value for name, value in vars(estimator).items() if name not in gone}
+    return twin
+
+
 class Columns(NamedTuple):
     """What scikit-learn notes of the columns of X."""
 

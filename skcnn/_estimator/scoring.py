@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -11,7 +10,7 @@ from sklearn.metrics import check_scoring
 
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import takes_sample_weight
-from skcnn._estimator.fitted import Fitted
+from skcnn._estimator.fitted import Fitted, unfitted_copy
 from skcnn.network import Network
 
 
@@ -46,7 +45,7 @@ def validation_score(
             f"scoring={scoring!r} does not take sample_weight, but rows of the validation set "
             f"differ in weight. Use a scorer with a parameter sample_weight."
         )
-    model = copy(estimator)
+    model = unfitted_copy(estimator)
     vars(model).update(fitted.attributes)
     vars(model).pop("feature_names_in_", None)  # what is held out is an array
     weighing = {} if weights is None else {"sample_weight": weights}

@@ -67,9 +67,9 @@ class FitTasks:
         stop = epoch.call_on_fit_task_end(**self._given, reconstruction_attributes=attributes)
         return bool(stop)
 
-    def end(self, attributes: Attributes) -> None:
+    def end(self) -> None:
         """Tell that the fit has ended, and an epoch that was begun for nothing."""
         if self._root is not None:
             if self._epoch is not None:
                 self._epoch.call_on_fit_task_end(**self._given)
-            self._root.call_on_fit_task_end(**self._given, reconstruction_attributes=attributes)
+            self._root.call_on_fit_task_end(**self._given, reconstruction_attributes={})

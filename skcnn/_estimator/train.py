@@ -57,14 +57,19 @@ def train_model(
     def left_behind() -> Fitted:
         return start.after(recorder.finished, keep_best=keep_best)
 
+    def attributes() -> dict[str, Any]:
+        # names of columns of an earlier fit count for nothing
+        hidden = {"feature_names_in_": None} if hasattr(estimator, "feature_names_in_") else {}
+        return hidden | left_behind().attributes
+
     def before_epoch() -> None:
-        tasks.begin_epoch(lambda: left_behind().attributes)
+        tasks.begin_epoch(attributes)
         bar.begin(f"Epoch {len(recorder.recorded) + 1}")
 
     def after_epoch(snapshot: Snapshot) -> bool:
         if estimator.verbose:
             print(_line(snapshot.history))
-        return tasks.end_epoch(lambda: left_behind().attributes)
+        return tasks.end_epoch(attributes)
 
     recorder = Recorder(
         start.network,

@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from skcnn._engine.workspace import Workspace
 
+__all__ = ["Augment", "Augmentation", "Compose", "augment_batch", "check_augment"]
+
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 

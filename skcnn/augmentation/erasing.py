@@ -9,6 +9,8 @@ import numpy as np
 from skcnn._engine.workspace import Workspace
 from skcnn.augmentation.base import Array, Augmentation, Shape, check_between, fill_values
 
+__all__ = ["RandomErasing"]
+
 
 @dataclass(frozen=True)
 class RandomErasing(Augmentation):

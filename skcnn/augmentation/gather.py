@@ -11,6 +11,8 @@ from skcnn._checks import is_integer
 from skcnn._engine.workspace import Workspace
 from skcnn.augmentation.base import Array, Augmentation, Shape, check_between, fill_values
 
+__all__ = ["HorizontalFlip", "Shift"]
+
 
 @dataclass(frozen=True)
 class Shift(Augmentation):

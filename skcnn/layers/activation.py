@@ -12,14 +12,17 @@ from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters
 
+__all__ = ["Activation", "Logistic", "ReLU", "Tanh"]
+
 
 @dataclass(frozen=True)
 class Activation(Layer):
     """An elementwise function whose derivative follows from its value.
 
     A subclass gives `function` and `multiply_by_derivative`. Set `is_increasing` to True if the
-    function never falls: only then may it trade places with max pooling, which saves time. Set
-    `in_place` to True if `function` may be given the same array as x and as out.
+    function never falls: only then may it trade places with max pooling, which saves time. A
+    subclass with a `function` of its own declares anew. Set `in_place` to True if `function` may be
+    given the same array as x and as out.
     """
 
     is_increasing: ClassVar[bool] = False
@@ -28,11 +31,20 @@ class Activation(Layer):
 
     @property
     def _traits(self) -> Trait:
-        kind = type(self)
-        if (kind.forward, kind.backward) != (Activation.forward, Activation.backward):
+        fixed = ("forward", "backward", "output_shape", "parameter_shapes", "state_shapes")
+        if any(getattr(type(self), name) is not getattr(Activation, name) for name in fixed):
             return Trait.NONE  # anything may happen there
-        moves = Trait.INCREASING if self.is_increasing else Trait.NONE
-        return Trait.ELEMENTWISE | Trait.ORDER_FREE | moves
+        declared, *written = (
+            self._first_to_define(name)
+            for name in ("is_increasing", "function", "multiply_by_derivative")
+        )
+        moves = self.is_increasing and declared <= min(written)
+        return Trait.ELEMENTWISE | Trait.ORDER_FREE | (Trait.INCREASING if moves else Trait.NONE)
+
+    @classmethod
+    def _first_to_define(cls, name: str) -> int:
+        """Return how many bases up the class is that an attribute comes from."""
+        return next(number for number, base in enumerate(cls.__mro__) if name in vars(base))
 
     def function(self, x: Array, out: Array, workspace: Workspace) -> None:
         """Write f(x) to `out`."""

@@ -11,6 +11,8 @@ import numpy.typing as npt
 from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 
+__all__ = ["Layer"]
+
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 Parameters = dict[str, Array]

@@ -13,6 +13,8 @@ from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape
 from skcnn.layers.bias import channel_count
 
+__all__ = ["BatchNorm"]
+
 
 @dataclass(frozen=True)
 class BatchNorm(Layer):

@@ -11,6 +11,8 @@ from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape
 
+__all__ = ["Bias"]
+
 
 def channel_count(input_shape: Shape) -> int:
     """Return the number of channels of (features,) or (*leading, channels, last)."""
@@ -40,6 +42,8 @@ class Bias(Layer):
 
     @property
     def _traits(self) -> Trait:
+        if type(self) is not Bias:
+            return Trait.NONE
         return Trait.ELEMENTWISE | Trait.ORDER_FREE | Trait.INCREASING
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:

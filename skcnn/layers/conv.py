@@ -20,6 +20,8 @@ from skcnn.initializers import initialize_weights
 from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
 from skcnn.layers.bias import Bias, add_bias, bias_gradient
 
+__all__ = ["Conv"]
+
 
 @dataclass(frozen=True)
 class Conv(Layer):

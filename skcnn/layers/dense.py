@@ -14,6 +14,8 @@ from skcnn.initializers import initialize_weights
 from skcnn.layers.base import Array, Layer, Parameters, Shape
 from skcnn.layers.bias import add_bias, bias_gradient
 
+__all__ = ["Dense"]
+
 # Sums over blocks of fewer features gain nothing.
 LEAST_FEATURES = 64
 

@@ -11,6 +11,8 @@ import numpy as np
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape
 
+__all__ = ["Dropout", "SpatialDropout"]
+
 
 @dataclass(frozen=True)
 class Dropout(Layer):

@@ -9,6 +9,8 @@ from typing import Any
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape
 
+__all__ = ["Flatten"]
+
 
 @dataclass(frozen=True)
 class Flatten(Layer):

@@ -15,6 +15,8 @@ from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
 
+__all__ = ["AveragePool", "MaxPool"]
+
 
 @dataclass(frozen=True)
 class Pool(Layer):

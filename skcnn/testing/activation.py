@@ -10,7 +10,7 @@ from skcnn._engine.workspace import Workspace
 from skcnn.layers import Activation
 from skcnn.layers.base import Array
 
-__all__ = ["check_increasing"]
+__all__: list[str] = []  # of use to the checks alone
 
 ROUNDING = 8 * np.finfo(np.float64).eps  # relative to the values, or to 1 where they are smaller
 

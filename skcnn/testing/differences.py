@@ -8,7 +8,7 @@ import numpy as np
 
 from skcnn.layers.base import Array
 
-__all__ = ["assert_gradient", "finite_differences"]
+__all__ = ["finite_differences"]
 
 
 def finite_differences(function: Callable[[], float], array: Array, step: float = 1e-5) -> Array:

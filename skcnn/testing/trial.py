@@ -13,7 +13,7 @@ from skcnn.layers import Layer
 from skcnn.layers.base import Array, Shape
 from skcnn.network import Network
 
-__all__ = ["LayerTrial", "survives_pickling"]
+__all__: list[str] = []  # of use to the checks alone
 
 
 def survives_pickling(part: Any) -> bool:

@@ -13,6 +13,7 @@ from skcnn._engine.plan import make_plan
 from skcnn.layers import (
     AveragePool,
     BatchNorm,
+    Bias,
     Conv,
     Dense,
     Dropout,
@@ -27,7 +28,7 @@ from skcnn.layers import (
 from skcnn.layers.conv import InterleavedConv
 from skcnn.layers.pool import InterleavedMaxPool
 from skcnn.network import Network
-from tests.support.layers import Square
+from tests.support.layers import Square, channels_first
 from tests.support.strategies import convolutions, poolings_of
 
 
@@ -71,6 +72,43 @@ class Shifted(ReLU):
         return dx if dx is None else np.roll(dx, -1, axis=-2)
 
 
+@dataclass(frozen=True)
+class Gain(Bias):
+    """y[c] = b[c] * x[c], which is no bias."""
+
+    def forward(self, parameters, x, workspace, *, training):
+        return x * parameters["bias"][:, None, None], x
+
+    def backward(self, parameters, gradients, dy, cache, workspace, *, need_dx):
+        channels = channels_first(dy * cache)
+        gradients["bias"][:] = channels.sum(axis=1)
+        return dy * parameters["bias"][:, None, None]
+
+
+@dataclass(frozen=True)
+class TanhSquared(Tanh):
+    """tanh(x)**2, a function of its own whose base is increasing."""
+
+    def function(self, x, out, workspace):
+        tanh = workspace.buffer("tanh", x.shape, x.dtype)
+        np.tanh(x, out=tanh)
+        np.multiply(tanh, tanh, out=out)
+
+    def multiply_by_derivative(self, dy, y, workspace):
+        tanh = workspace.buffer("tanh", y.shape, y.dtype)
+        dy *= 2 * tanh * (1 - tanh**2)
+
+
+@dataclass(frozen=True)
+class Paired(ReLU):
+    """An activation that looks at the shape of what it is given."""
+
+    def output_shape(self, input_shape):
+        if input_shape[-1] % 4:
+            raise ValueError(f"not a multiple of four: {input_shape}")
+        return input_shape
+
+
 SHAPES = [(2, 9), (7, 2, 10), (8, 1, 8), (5, 3, 2, 6), (1, 2, 12)]
 BLOCKS = [
     (Conv(3, 3), ReLU(), MaxPool(2)),
@@ -94,6 +132,8 @@ BLOCKS = [
     (Flipped(3, 3), ReLU(), MaxPool(2)),
     (Conv(3, 3), ReLU(), Doubled(2)),
     (Conv(3, 3), Shifted(), MaxPool(2)),
+    (Conv(3, 3), Gain(), MaxPool(2)),
+    (Conv(3, 3), TanhSquared(), MaxPool(2)),
 ]
 
 
@@ -243,3 +283,28 @@ def test_network_shows_what_was_asked_for():
     network = Network(layers, (9, 1, 9))
     assert network.layers == layers
     assert network.shapes == [(9, 1, 9), (9, 4, 9), (9, 4, 9), (4, 4, 4)]
+
+
+@pytest.mark.parametrize("n", [1, 7, 8])
+@pytest.mark.parametrize("block", BLOCKS[:14], ids=lambda block: ", ".join(map(str, block)))
+def test_plan_agrees_in_float32_and_for_few_samples(block, n):
+    shape = (8, 2, 9)
+    network = Network((*block, Flatten(), Dense(3)), shape, np.float32)
+    rng = np.random.default_rng(0)
+    network.parameters[:] = rng.standard_normal(network.parameters.size)
+    network.state[:] = rng.uniform(0.5, 2, network.state.size)
+    x = rng.standard_normal((*shape, n), dtype=np.float32)
+    expected = x
+    for layer, parameters in zip(network.layers, network.views(), strict=True):
+        expected, _ = layer.forward(parameters, expected, Workspace(), training=False)
+    y, _ = network.forward(x.copy(), network.workspaces(in_place=True), training=False)
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+def test_an_activation_that_looks_at_shapes_gets_those_that_were_asked_for():
+    network = Network((Conv(2, 3), Paired(), MaxPool(2), Flatten(), Dense(3)), (12, 1, 12))
+    assert [type(step.operation).__name__ for step in make_plan(network.layers, (12, 1, 12)).steps][
+        :3
+    ] == ["Conv", "Paired", "MaxPool"]
+    assert network.multiply_adds > 0

@@ -102,3 +102,36 @@ def test_a_new_fit_forgets_what_the_last_one_knew_besides(digits):
     model.set_params(early_stopping=False).fit(X, y)
     assert not hasattr(model, "feature_names_in_")
     assert not hasattr(model, "best_iter_")
+
+
+def test_what_an_earlier_fit_learned_is_not_shown_to_a_scorer(digits):
+    X, y = digits
+    seen = []
+
+    def scorer(estimator, X, y):
+        seen.append(sorted(vars(estimator)))
+        return 1.0
+
+    model = ScratchCNNClassifier(2, 3, max_iter=1, early_stopping=True, scoring=scorer)
+    model.fit(X, y).fit(X, y)
+    assert seen[0] == seen[1]
+    assert "validation_scores_" not in seen[1]
+
+
+def test_a_network_that_a_user_puts_in_is_gone_on_from(digits):
+    X, y = digits
+    model = ScratchCNNClassifier(2, 3, max_iter=1, warm_start=True, random_state=0).fit(X, y)
+    other = ScratchCNNClassifier(2, 3, max_iter=1, random_state=1).fit(X, y)
+    model.network_ = other.network_
+    model.set_params(learning_rate=1e-30).fit(X, y)
+    np.testing.assert_allclose(model.network_.parameters, other.network_.parameters)
+    del model.network_
+    assert model.fit(X, y).n_iter_ == 1  # afresh
+
+
+def test_a_fit_needs_no_copy_by_pickling(digits):
+    class Unpicklable(ScratchCNNClassifier):
+        def __getstate__(self):
+            raise TypeError("not to be copied")
+
+    assert Unpicklable(2, 3, max_iter=1).fit(*digits).n_iter_ == 1

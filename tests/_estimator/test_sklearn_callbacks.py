@@ -241,3 +241,32 @@ def test_an_iteration_that_came_to_nothing_ends_too(make_classifier, digits):
     tasks = recorder.told[2:-2]
     assert tasks == len(tasks) // 2 * list(EPOCH)
     assert len(tasks) // 2 in (model.n_iter_, model.n_iter_ + 1)
+
+
+class AtTheEnd(Recorder):
+    """Notes the attributes of the estimator at the end of the fit."""
+
+    def on_fit_task_end(self, estimator, context, **given):
+        if context.task_name == "fit":
+            self.at_end = sorted(vars(estimator))
+            if self.error is not None:
+                raise self.error
+        return False
+
+
+def test_at_the_end_of_a_fit_the_estimator_is_fitted(make_classifier, digits):
+    recorder = AtTheEnd()
+    model = make_classifier(max_iter=1).set_callbacks(recorder).fit(*digits)
+    assert {"network_", "n_iter_", "classes_"} <= {*recorder.at_end}
+    before = model.network_
+    model.set_callbacks(AtTheEnd(error=OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        model.fit(*digits)
+    assert model.network_ is before
+
+
+def test_names_of_columns_of_an_earlier_fit_are_not_shown(make_classifier, digits):
+    X, y = digits
+    model = make_classifier(max_iter=1).fit(pd.DataFrame(X).add_prefix("pixel"), y)
+    model.set_callbacks(ScoringMonitor(scoring="accuracy")).fit(X, y)  # no warning about names
+    assert not hasattr(model, "feature_names_in_")

@@ -19,5 +19,5 @@ def test_without_callbacks_nothing_is_told(monkeypatch):
     tasks.begin()
     tasks.begin_epoch(attributes)
     assert tasks.end_epoch(attributes) is False
-    tasks.end(attributes)
+    tasks.end()
     assert vars(estimator) == {}
