@@ -1,4 +1,4 @@
-"""The scratch memory of one layer: allocated once, used at every step."""
+"""The scratch memory of one owner: allocated once, used at every step."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 T = TypeVar("T")
 
+# Names that nobody else gives.
+_OUTPUT, _PART = "skcnn: output", "skcnn: part"
+
 
 class Workspace:
     """Named buffers that are reused from step to step.
 
     An array from a workspace is valid until the layer's next call with the same workspace. A
-    workspace belongs to one layer and one thread.
+    workspace belongs to one owner, a layer or a loss, and one thread: names mean nothing to others.
 
     Parameters
     ----------
@@ -46,7 +49,13 @@ class Workspace:
 
     def output(self, x: Array) -> Array:
         """Return where a layer that changes each element by itself writes f(x)."""
-        return x if self._in_place else self.buffer("y", x.shape, x.dtype)
+        return x if self._in_place else self.buffer(_OUTPUT, x.shape, x.dtype)
+
+    def part(self, name: str) -> Workspace:
+        """Return the workspace of something that the owner calls, with the same generator."""
+        part = self.plan((_PART, name), Workspace)
+        part.rng = self.rng
+        return part
 
     def contiguous(self, name: str, array: Array) -> Array:
         """Return the array, or a copy in a buffer if it is not C-contiguous."""

@@ -105,6 +105,7 @@ class BatchGradient:
         # scratch memory belongs to threads: for all micro-batches it is in the same core's cache
         self._inputs = [Workspace() for _ in range(team.n_threads)]
         self._augmenting = [Workspace() for _ in range(team.n_threads)]
+        self._losses = [Workspace() for _ in range(team.n_threads)]
         self._workspaces = [network.workspaces() for _ in range(team.n_threads)]
         self.gradient = self._micro_batches[0].gradient
 
@@ -153,7 +154,7 @@ class BatchGradient:
         outputs, caches = network.forward(x, workspaces, training=True, views=micro_batch.views)
         correct = self._loss.correct(outputs, targets, weights)
         scale = 1 / n if weights is None else (weights / n).astype(outputs.dtype)
-        value, dy = self._loss.value_and_gradient(outputs, targets, scale, inputs)
+        value, dy = self._loss.value_and_gradient(outputs, targets, scale, self._losses[thread])
         network.backward(dy, caches, micro_batch.gradients, workspaces, views=micro_batch.views)
         return value, correct
 

@@ -125,8 +125,7 @@ class Compose(Augmentation):
     ) -> Array:
         """Apply each step to the result of the one before, with its own workspace."""
         for number, step in enumerate(self.steps):
-            own = workspace.plan(("step", number), Workspace)
-            x = augment_batch(x, step, rng, own, fill)
+            x = augment_batch(x, step, rng, workspace.part(f"step {number}"), fill)
         return x
 
 

@@ -59,7 +59,7 @@ class Activation(Layer):
     ) -> tuple[Array, Any]:
         """y = f(x)."""
         y = workspace.output(x) if self.in_place else workspace.buffer("y", x.shape, x.dtype)
-        self.function(x, y, workspace)
+        self.function(x, y, workspace.part("function"))
         return y, y
 
     def backward(
@@ -75,7 +75,7 @@ class Activation(Layer):
         """dx = dy * f'(x)."""
         if not need_dx:
             return None
-        self.multiply_by_derivative(dy, cache, workspace)
+        self.multiply_by_derivative(dy, cache, workspace.part("function"))
         return dy
 
 

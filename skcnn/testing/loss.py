@@ -20,7 +20,8 @@ def check_loss(
     """Check a loss against central differences, with and without weights.
 
     Checked are also: outputs and targets that are left alone, a value that is the weighted sum
-    of the loss of each sample alone, and float32 that stays float32.
+    of the loss of each sample alone, a used workspace and a shorter batch in it that change
+    nothing, and float32 that stays float32.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def check_loss(
             f"Give outputs of shape (n_outputs, n), and targets with n rows."
         )
     rng = np.random.default_rng(seed)
-    of_rows = rng.uniform(0.5, 2, outputs.shape[-1])
+    of_rows = rng.uniform(0.5, 2, size=(outputs.shape[-1],))
     for weights in (0.5, of_rows):
         before, targets_before = outputs.copy(), targets.copy()
         value, gradient = loss.value_and_gradient(outputs, targets, weights, Workspace())
@@ -69,5 +70,22 @@ def check_loss(
     assert np.isclose(whole, np.dot(of_rows, parts), rtol=rtol), (
         f"{loss}: the value is {whole}, not the weighted sum of the samples' losses."
     )
+    _check_workspace(loss, outputs, targets, of_rows)
     single = loss.value_and_gradient(outputs.astype(np.float32), targets, 1.0, Workspace())[1]
     assert single.dtype == np.float32, f"{loss}: float32 in, gradient is {single.dtype}."
+
+
+def _check_workspace(loss: Loss, outputs: Array, targets: Array, weights: Array) -> None:
+    """Dirty buffers and a shorter batch in between change nothing."""
+    used = Workspace()
+    loss.value_and_gradient(outputs[:, ::-1].copy(), targets[::-1].copy(), weights, used)
+    for n in (len(targets), len(targets) - 1 or 1, len(targets)):
+        part = outputs[:, :n].copy(), targets[:n].copy(), weights[:n].copy()
+        value, gradient = loss.value_and_gradient(*part, used)
+        expected, fresh = loss.value_and_gradient(*part, Workspace())
+        assert value == expected, (
+            f"{loss}: a used workspace gives another value. Fill all of a buffer."
+        )
+        assert np.array_equal(gradient, fresh), (
+            f"{loss}: a used workspace gives another gradient. Fill all of a buffer."
+        )

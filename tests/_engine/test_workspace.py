@@ -88,3 +88,19 @@ def test_an_output_stands_in_a_buffer_or_in_place():
     assert not np.shares_memory(y, x)
     assert own.output(x) is y
     assert Workspace(in_place=True).output(x) is x
+
+
+def test_a_part_has_memory_of_its_own_and_the_same_generator():
+    workspace = Workspace(np.random.default_rng(0))
+    part = workspace.part("function")
+    assert part is workspace.part("function") is not workspace.part("other")
+    assert part.rng is workspace.rng
+    workspace.rng = np.random.default_rng(1)
+    assert workspace.part("function").rng is workspace.rng
+    own = workspace.buffer("y", (3,), np.float64)
+    assert not np.shares_memory(own, part.buffer("y", (3,), np.float64))
+
+
+def test_an_output_has_a_name_that_no_layer_gives():
+    workspace, x = Workspace(), np.ones((2, 3))
+    assert not np.shares_memory(workspace.output(x), workspace.buffer("y", x.shape, x.dtype))

@@ -12,9 +12,18 @@ from skcnn._data.batches import Images
 from skcnn._data.samples import Samples
 from skcnn._engine.threads import Team
 from skcnn._training.gradient import BatchGradient, RandomStreams
+from skcnn.augmentation import Shift
+from skcnn.layers import Dense, Flatten
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import SGD, Adam
+from tests.support.parts import (
+    BUFFER_NAMES,
+    NamedActivation,
+    NamedAugmentation,
+    NamedLayer,
+    NamedLoss,
+)
 
 LENET = {"n_filters": (16, 32), "filter_size": 5, "hidden_layer_sizes": 128}
 KERAS = {"n_filters": (32, 64), "filter_size": 3, "padding": "valid"}
@@ -71,6 +80,30 @@ def check_allocations(network, n_jobs, images):
     # the first step of an epoch follows a snapshot of the weights
     later = [peak for number, peak in enumerate(peaks[steps:]) if number % steps]
     assert max(later) < 1_000_000
+
+
+def gradient_with(name, augmented):
+    """The gradient of a mini-batch where all custom parts ask for a buffer of this name."""
+    rng = np.random.default_rng(0)
+    # the first layer with weights keeps its input for the backward pass
+    layers = (Flatten(), Dense(5), NamedActivation(name), NamedLayer(name), Dense(2))
+    network = Network(layers, (4, 1, 4), np.float64)
+    network.initialize(rng)
+    images = Images(rng.standard_normal((150, 16)), (4, 4), None, network.dtype)
+    augment = [NamedAugmentation(name), Shift(1), NamedAugmentation(name)]
+    targets = rng.standard_normal((150, 2))
+    samples = Samples(images, targets, None, augment if augmented else None)
+    streams = RandomStreams(np.random.SeedSequence(0))
+    with Team(1) as team:
+        step = BatchGradient(network, NamedLoss(name), samples, streams, team)
+        results = [step.run(rows) for rows in (np.arange(150), np.arange(20, 90))]
+    return results, step.gradient.tobytes()
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+@pytest.mark.parametrize("name", BUFFER_NAMES)
+def test_a_custom_part_may_give_its_buffers_any_name(name, augmented):
+    assert gradient_with(name, augmented) == gradient_with("a name of its own", augmented)
 
 
 def products_of_a_step(parameters, image_shape=(28, 28), n=32):

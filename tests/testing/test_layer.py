@@ -7,6 +7,7 @@ import pytest
 from skcnn.layers import Activation, Conv, Layer
 from skcnn.testing import check_layer
 from tests.support.layers import Scale, Square
+from tests.support.parts import BUFFER_NAMES, NamedActivation, NamedLayer
 
 
 @dataclass(frozen=True)
@@ -191,3 +192,9 @@ def test_wrong_formulas_are_found_and_named(wrong, directions):
 def test_wrong_argument_is_named(layer, input_shape, others, words):
     with pytest.raises(ValueError, match=words):
         check_layer(layer, input_shape, **others)
+
+
+@pytest.mark.parametrize("name", BUFFER_NAMES)
+def test_buffers_of_any_name_pass(name):
+    for layer in (NamedLayer(name), NamedActivation(name)):
+        check_layer(layer, (3, 2, 4))

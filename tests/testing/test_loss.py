@@ -3,6 +3,7 @@ import pytest
 
 from skcnn.losses import CrossEntropy, Loss, SquaredError
 from skcnn.testing import check_loss
+from tests.support.parts import BUFFER_NAMES, NamedLoss
 
 
 class Squares(Loss):
@@ -51,6 +52,18 @@ FAULTS = {
 }
 
 
+class Adding(Squares):
+    """Adds to what is in its buffer, which is zero in a new one only by chance."""
+
+    def value_and_gradient(self, outputs, targets, weights, workspace):
+        total = workspace.plan("total", lambda: np.zeros(1))
+        total += 1
+        value, gradient = super().value_and_gradient(outputs, targets, weights, workspace)
+        if self.of_value:
+            return value * float(total[0]), gradient
+        return value, gradient * total[0].astype(gradient.dtype)
+
+
 class Broken(Squares):
     def __init__(self, fault):
         self.function = FAULTS[fault][0]
@@ -76,6 +89,14 @@ def test_fault_is_named(fault):
         check_loss(Broken(fault), OUTPUTS, TARGETS)
 
 
+@pytest.mark.parametrize("result", ["value", "gradient"])
+def test_a_workspace_that_was_used_before_must_not_matter(result):
+    loss = Adding()
+    loss.of_value = result == "value"
+    with pytest.raises(AssertionError, match=f"a used workspace gives another {result}"):
+        check_loss(loss, OUTPUTS, TARGETS)
+
+
 def test_targets_of_several_numbers_a_sample_are_right():
     rng = np.random.default_rng(0)
     outputs, targets = rng.standard_normal((2, 5)), rng.standard_normal((5, 2))
@@ -90,3 +111,9 @@ def test_targets_of_several_numbers_a_sample_are_right():
 def test_shapes_that_do_not_fit_are_named(outputs, targets):
     with pytest.raises(ValueError, match=r"outputs of shape .* and targets of shape .* do not fit"):
         check_loss(SquaredError(), outputs, targets)
+
+
+@pytest.mark.parametrize("name", BUFFER_NAMES)
+def test_buffers_of_any_name_pass(name):
+    rng = np.random.default_rng(0)
+    check_loss(NamedLoss(name), rng.standard_normal((2, 5)), rng.standard_normal((5, 2)))
