@@ -49,8 +49,9 @@ def train_model(
     """
     samples = start.samples(training, "y", estimator.augment)
     plan = make_plan(estimator, len(samples), n_epochs)
-    mini_batches(len(samples), plan.batch_size, start.network.minimum_batch_size)  # or raise
     full_batch = takes_all_samples(estimator.solver)
+    batch_size = len(samples) if full_batch else plan.batch_size
+    mini_batches(len(samples), batch_size, start.network.minimum_batch_size)  # or raise
     bar = EpochBar(len(samples), shown=estimator.verbose > 1 and not full_batch)
     keep_best = estimator.early_stopping
 

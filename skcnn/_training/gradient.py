@@ -43,11 +43,12 @@ class RandomStreams:
         return self._streams[micro_batch]
 
 
-def split(rows: Array, multiply_adds: int) -> list[Array]:
+def split(rows: Array, multiply_adds: int, least: int = 1) -> list[Array]:
     """Split the rows of a mini-batch into micro-batches of nearly equal size.
 
     The split depends on the number of rows and on the work for each of them, not on threads, so
-    that the order of every sum is fixed.
+    that the order of every sum is fixed. No micro-batch has fewer than `least` rows, unless the
+    mini-batch has.
 
     Parameters
     ----------
@@ -55,10 +56,14 @@ def split(rows: Array, multiply_adds: int) -> list[Array]:
         Row numbers.
     multiply_adds : int
         Work for one row.
+    least : int, default=1
+        See :attr:`skcnn.network.Network.minimum_batch_size`.
     """
     size = max(MICRO_BATCH_SAMPLES, MICRO_BATCH_MULTIPLY_ADDS // max(multiply_adds, 1))
     n_micro_batches = -(-len(rows) // size)
     n_micro_batches += n_micro_batches % 2 if n_micro_batches > 1 else 0  # even, for two threads
+    if n_micro_batches > max(len(rows) // least, 1):
+        n_micro_batches = max(len(rows) // least // 2 * 2, 1)
     bounds = [len(rows) * number // n_micro_batches for number in range(n_micro_batches + 1)]
     return [rows[start:stop] for start, stop in pairwise(bounds)]
 
@@ -100,7 +105,7 @@ class BatchGradient:
     ) -> None:
         self._network, self._loss, self._samples = network, loss, samples
         self._drawing, self._team = drawing, team
-        self._multiply_adds = network.multiply_adds
+        self._multiply_adds, self._least = network.multiply_adds, network.minimum_batch_size
         self._micro_batches = [_MicroBatch(network)]
         # scratch memory belongs to threads: for all micro-batches it is in the same core's cache
         self._inputs = [Workspace() for _ in range(team.n_threads)]
@@ -114,7 +119,7 @@ class BatchGradient:
 
         Where predictions cannot be correct, the latter is None.
         """
-        parts = split(rows, self._multiply_adds)
+        parts = split(rows, self._multiply_adds, self._least)
         while len(self._micro_batches) < len(parts):
             self._micro_batches.append(_MicroBatch(self._network))
         streams = [self._drawing[number] for number in range(len(parts))]

@@ -63,7 +63,8 @@ class Objective:
     ) -> None:
         self._network, self._alpha, self._n = network, alpha, len(samples)
         self._step = BatchGradient(network, loss, samples, state.drawing, team)
-        self._parts = mini_batches(self._n, CHUNK_ROWS)
+        least = network.minimum_batch_size
+        self._parts = mini_batches(self._n, max(CHUNK_ROWS, least), least)
         self._point: Array | None = None
         self.value = np.inf
         self.accuracy: float | None = None

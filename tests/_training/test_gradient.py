@@ -2,6 +2,7 @@
 
 import tracemalloc
 from dataclasses import dataclass
+from typing import ClassVar
 from unittest import mock
 
 import numpy as np
@@ -11,9 +12,9 @@ from skcnn import ScratchCNNClassifier
 from skcnn._data.batches import Images
 from skcnn._data.samples import Samples
 from skcnn._engine.threads import Team
-from skcnn._training.gradient import BatchGradient, RandomStreams
+from skcnn._training.gradient import MICRO_BATCH_SAMPLES, BatchGradient, RandomStreams, split
 from skcnn.augmentation import Shift
-from skcnn.layers import Dense, Flatten
+from skcnn.layers import Conv, Dense, Flatten, Layer
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import SGD, Adam
@@ -42,6 +43,22 @@ class AllocationRecorder(Adam):
         peaks.append(peak - ends[-1] if ends else peak)
         ends.append(current)
         tracemalloc.reset_peak()
+
+
+@dataclass(frozen=True)
+class NeedsForty(Layer):
+    """Notes how many samples it is trained on."""
+
+    minimum_batch_size: ClassVar[int] = 40
+    seen: ClassVar[list] = []
+
+    def forward(self, parameters, x, workspace, *, training):
+        if training:
+            self.seen.append(x.shape[-1])
+        return x, None
+
+    def backward(self, parameters, gradients, dy, cache, workspace, *, need_dx):
+        return dy if need_dx else None
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +121,29 @@ def gradient_with(name, augmented):
 @pytest.mark.parametrize("name", BUFFER_NAMES)
 def test_a_custom_part_may_give_its_buffers_any_name(name, augmented):
     assert gradient_with(name, augmented) == gradient_with("a name of its own", augmented)
+
+
+@pytest.mark.parametrize("least", [1, 2, 7, 32, 40, 64, 100])
+def test_no_micro_batch_is_smaller_than_the_network_can_train_on(least):
+    for n in range(least, 700):
+        parts = split(np.arange(n), 10**9, least)
+        sizes = [len(part) for part in parts]
+        assert np.array_equal(np.concatenate(parts), np.arange(n))
+        assert min(sizes) >= least
+        assert max(sizes) - min(sizes) <= 1
+        assert len(sizes) == 1 or len(sizes) % 2 == 0
+        if 2 * least <= MICRO_BATCH_SAMPLES:  # as if there were no minimum
+            assert len(sizes) == len(split(np.arange(n), 10**9))
+
+
+@pytest.mark.parametrize("training", [{"batch_size": 65}, {"solver": "lbfgs"}])
+def test_a_custom_layer_sees_no_fewer_samples_than_it_asks_for(training):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((1055, 64)), np.arange(1055) % 2
+    NeedsForty.seen.clear()
+    layers = [Conv(64, 5), NeedsForty(), Flatten()]
+    ScratchCNNClassifier(layers=layers, max_iter=1, **training).fit(X, y)
+    assert min(NeedsForty.seen) >= 40
 
 
 def products_of_a_step(parameters, image_shape=(28, 28), n=32):
