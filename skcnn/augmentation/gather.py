@@ -22,8 +22,9 @@ class Shift(Augmentation):
     ----------
     max_shift : int, float or tuple, default=0.1
         Largest shift in either direction; all shifts up to it are equally likely. An integer
-        counts pixels, a float in [0, 1) is a fraction of the axis, rounded down; a tuple has one of
-        them for each spatial axis. Axes of length 1 stay.
+        counts pixels, a float in [0, 1) is a fraction of the axis, rounded down but to no less than
+        one pixel unless it is 0; a tuple has one of them for each spatial axis. Axes of length 1
+        stay.
     """
 
     max_shift: Any = 0.1
@@ -49,7 +50,7 @@ class Shift(Augmentation):
             if 0 <= shift < length or (length == 1 and shift >= 0):
                 return min(int(shift), length - 1)
         elif isinstance(shift, float | np.floating) and 0 <= shift < 1:
-            return int(shift * length)
+            return min(max(int(shift * length), 1 if shift else 0), length - 1)
         raise ValueError(
             f"max_shift={self.max_shift!r} must be pixels, an integer of at least 0 and less than "
             f"the axis ({length} here), or a fraction of the axis, a float in [0, 1)."

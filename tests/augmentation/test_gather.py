@@ -39,7 +39,7 @@ def test_each_image_is_moved_by_some_shift_within_the_limit(shape, fill):
 
 @pytest.mark.parametrize(
     ("max_shift", "limits"),
-    [(1, (1, 1)), (0.25, (2, 1)), (0.2, (1, 0)), (0, (0, 0)), ((0, 2), (0, 2)), ((0.5, 1), (4, 1))],
+    [(1, (1, 1)), (0.25, (2, 1)), (0.2, (1, 1)), (0, (0, 0)), ((0, 2), (0, 2)), ((0.5, 1), (4, 1))],
 )
 def test_a_limit_is_pixels_or_a_share_for_all_axes_or_each(max_shift, limits):
     X = np.zeros((1000, 8, 4, 1))
@@ -50,6 +50,24 @@ def test_a_limit_is_pixels_or_a_share_for_all_axes_or_each(max_shift, limits):
         seen = set((places - start).tolist())
         expected = {s for s in range(-limit, limit + 1) if 0 <= start + s < length}
         assert seen == expected
+
+
+@pytest.mark.parametrize("max_shift", [0.1, 0.01, np.float32(0.1), 1e-300])
+@pytest.mark.parametrize("length", range(2, 25))
+def test_a_fraction_moves_images_of_any_length(max_shift, length):
+    X = np.zeros((200, length, 1))
+    X[:, length // 2] = 1
+    places = np.nonzero(Shift(max_shift)(X, np.random.default_rng(0)))[1] - length // 2
+    limit = max(int(length * max_shift), 1)
+    possible = [shift for shift in range(-limit, limit + 1) if 0 <= length // 2 + shift < length]
+    assert sorted(set(places.tolist())) == possible
+
+
+@pytest.mark.parametrize("length", [2, 5, 9, 30])
+def test_a_fraction_of_zero_moves_nothing(length):
+    X = images((length, 1))
+    for max_shift in (0.0, -0.0, 0):
+        assert np.array_equal(Shift(max_shift)(X, np.random.default_rng(0)), X)
 
 
 def test_all_shifts_are_equally_likely():

@@ -49,9 +49,9 @@ COMPOSITES = {
     "loss": (OFF, OFF, "absolute_error", "absolute_error", OFF, "absolute_error"),
     # no options, but what makes these learn
     "alpha": (OFF, OFF, OFF, OFF, 0.0, 0.01),
-    "learning_rate": (0.05, 0.05, 0.05, 0.05, OFF, OFF),
-    "batch_size": (OFF, OFF, 20, 20, OFF, OFF),
-    "max_iter": (OFF, OFF, 30, 30, OFF, OFF),
+    "learning_rate": (0.02, 0.05, 0.05, 0.05, OFF, OFF),
+    "batch_size": (10, OFF, 20, 20, OFF, OFF),
+    "max_iter": (40, OFF, 30, 30, OFF, OFF),
 }
 # fmt: on
 OPTIONS = [*COMPOSITES][: [*COMPOSITES].index("alpha")]
