@@ -34,7 +34,7 @@ class Workspace:
     def __init__(self, rng: np.random.Generator | None = None, *, in_place: bool = False) -> None:
         self.rng = rng
         self._in_place = in_place
-        self._storage: dict[str, Array] = {}
+        self._storage: dict[tuple[str, np.dtype[Any]], Array] = {}
         self._buffers: dict[tuple[Any, ...], Array] = {}
         self._views: dict[tuple[str, tuple[int, ...]], tuple[Array, Any]] = {}
         self._plans: dict[Any, Any] = {}
@@ -87,7 +87,17 @@ class Workspace:
 
     def _carve(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         size = prod(shape)
-        storage = self._storage.get(name)
-        if storage is None or storage.size < size or storage.dtype != dtype:
-            storage = self._storage[name] = np.empty(size, dtype)
+        storage = self._storage.get((name, dtype))
+        if storage is not None and storage.size < size:
+            storage = None
+            self._forget(name, dtype)
+        if storage is None:
+            storage = self._storage[name, dtype] = np.empty(size, dtype)
         return storage[:size].reshape(shape)
+
+    def _forget(self, name: str, dtype: np.dtype[Any]) -> None:
+        """Let go of memory that is too small: buffers in it, and views, which are made again."""
+        del self._storage[name, dtype]
+        self._views.clear()
+        for key in [key for key in self._buffers if key[0] == name and np.dtype(key[2]) == dtype]:
+            del self._buffers[key]

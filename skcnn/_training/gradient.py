@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,16 +14,20 @@ from skcnn._data.samples import Samples
 from skcnn._engine.threads import Team
 from skcnn._engine.workspace import Workspace
 from skcnn.augmentation import augment_batch
+from skcnn.layers.base import Parameters
 from skcnn.losses import Loss
 from skcnn.network import Network
 
 Array = npt.NDArray[Any]
+T = TypeVar("T")
 
 # The most rows of a micro-batch, and the least work.
 MICRO_BATCH_SAMPLES = 64
 MICRO_BATCH_MULTIPLY_ADDS = 3_000_000
 # Threads wait for the interpreter now and then: one alone does a micro-batch of less work sooner.
 SHARED_MULTIPLY_ADDS = 10_000_000
+# Micro-batches for each of several threads before gradients are added up: memory for no more.
+ROUNDS = 2
 
 
 class RandomStreams:
@@ -68,7 +74,84 @@ def split(rows: Array, multiply_adds: int, least: int = 1) -> list[Array]:
     return [rows[start:stop] for start, stop in pairwise(bounds)]
 
 
-class _MicroBatch:
+class Task(NamedTuple):
+    """One micro-batch: its number in the mini-batch, its rows and what it draws from."""
+
+    number: int
+    rows: Array
+    stream: np.random.Generator
+
+
+class MicroBatches:
+    """Mini-batches in micro-batches, which threads share, with memory that is allocated once.
+
+    Parameters
+    ----------
+    network : Network
+        What they go through.
+    samples : Samples
+        What mini-batches are rows of.
+    drawing : RandomStreams
+        For layers that draw, and for augmentation.
+    team : Team
+        Who computes.
+
+    Attributes
+    ----------
+    round : int
+        The most micro-batches that are computed before their results are used.
+    """
+
+    def __init__(
+        self, network: Network, samples: Samples, drawing: RandomStreams, team: Team
+    ) -> None:
+        self._network, self._samples = network, samples
+        self._drawing, self._team = drawing, team
+        self._multiply_adds, self._least = network.multiply_adds, network.minimum_batch_size
+        self.round = team.n_threads if team.n_threads == 1 else ROUNDS * team.n_threads
+        # scratch memory belongs to threads: for all micro-batches it is in the same core's cache
+        self._inputs = [Workspace() for _ in range(team.n_threads)]
+        self._augmenting = [Workspace() for _ in range(team.n_threads)]
+        self._workspaces = [network.workspaces() for _ in range(team.n_threads)]
+
+    def tasks(self, rows: Array) -> list[Task]:
+        """Return the micro-batches of a mini-batch."""
+        parts = split(rows, self._multiply_adds, self._least)
+        return [Task(number, part, self._drawing[number]) for number, part in enumerate(parts)]
+
+    def run(
+        self, tasks: list[Task], work: Callable[[int, Task], T]
+    ) -> Iterator[list[tuple[Task, T]]]:
+        """Yield tasks with what work(thread, task) returns for them, in order, round by round."""
+        alone = len(tasks[0].rows) * self._multiply_adds < SHARED_MULTIPLY_ADDS
+        for start in range(0, len(tasks), self.round):
+            now = tasks[start : start + self.round]
+            yield self._round(now, work, alone)
+
+    def _round(
+        self, tasks: list[Task], work: Callable[[int, Task], T], alone: bool
+    ) -> list[tuple[Task, T]]:
+        def work_on(thread: int, number: int) -> T:
+            return work(thread, tasks[number])
+
+        results = self._team.map(work_on, len(tasks), alone=alone)
+        return list(zip(tasks, results, strict=True))
+
+    def forward(
+        self, thread: int, task: Task, views: list[Parameters]
+    ) -> tuple[Array, list[Any], list[Workspace]]:
+        """Return outputs and caches of a training step, and the workspaces for backward."""
+        samples, workspaces = self._samples, self._workspaces[thread]
+        for workspace in workspaces:
+            workspace.rng = task.stream
+        x = samples.images.batch(task.rows, self._inputs[thread])
+        augmenting = self._augmenting[thread]
+        x = augment_batch(x, samples.augment, task.stream, augmenting, samples.fill)
+        outputs, caches = self._network.forward(x, workspaces, training=True, views=views)
+        return outputs, caches, workspaces
+
+
+class _Slot:
     """The gradient and the state of one micro-batch."""
 
     def __init__(self, network: Network) -> None:
@@ -104,71 +187,46 @@ class BatchGradient:
         self, network: Network, loss: Loss, samples: Samples, drawing: RandomStreams, team: Team
     ) -> None:
         self._network, self._loss, self._samples = network, loss, samples
-        self._drawing, self._team = drawing, team
-        self._multiply_adds, self._least = network.multiply_adds, network.minimum_batch_size
-        self._micro_batches = [_MicroBatch(network)]
-        # scratch memory belongs to threads: for all micro-batches it is in the same core's cache
-        self._inputs = [Workspace() for _ in range(team.n_threads)]
-        self._augmenting = [Workspace() for _ in range(team.n_threads)]
+        self._micro_batches = MicroBatches(network, samples, drawing, team)
         self._losses = [Workspace() for _ in range(team.n_threads)]
-        self._workspaces = [network.workspaces() for _ in range(team.n_threads)]
-        self.gradient = self._micro_batches[0].gradient
+        self._slots = [_Slot(network)]
+        self.gradient = self._slots[0].gradient
 
     def run(self, rows: Array) -> tuple[float, float | None]:
         """Compute the gradient for these rows; return their loss and the weight of correct ones.
 
         Where predictions cannot be correct, the latter is None.
         """
-        parts = split(rows, self._multiply_adds, self._least)
-        while len(self._micro_batches) < len(parts):
-            self._micro_batches.append(_MicroBatch(self._network))
-        streams = [self._drawing[number] for number in range(len(parts))]
-        results = self._team.map(
-            lambda thread, number: self._run_micro_batch(
-                self._micro_batches[number], parts[number], len(rows), thread, streams[number]
-            ),
-            len(parts),
-            alone=len(parts[0]) * self._multiply_adds < SHARED_MULTIPLY_ADDS,
-        )
-        micro_batches = self._micro_batches[: len(parts)]
-        for micro_batch in micro_batches[1:]:
-            self.gradient += micro_batch.gradient
-        self._average_state(micro_batches, parts)
-        correct = [correct for _, correct in results if correct is not None]
-        return sum(value for value, _ in results) * len(rows), sum(correct) if correct else None
+        tasks = self._micro_batches.tasks(rows)
+        while len(self._slots) < min(len(tasks), self._micro_batches.round + 1):
+            self._slots.append(_Slot(self._network))
+        n, state = len(rows), np.zeros_like(self._network.state)
+        values, correct = [], []
+        for results in self._micro_batches.run(tasks, partial(self._compute, n)):
+            for task, (value, weight) in results:
+                slot = self._slot(task)
+                if task.number:
+                    self.gradient += slot.gradient
+                state += slot.state * (len(task.rows) / n)
+                values.append(value)
+                correct += [] if weight is None else [weight]
+        self._network.state[:] = state
+        return sum(values) * n, sum(correct) if correct else None
 
-    def _run_micro_batch(
-        self,
-        micro_batch: _MicroBatch,
-        rows: Array,
-        n: int,
-        thread: int,
-        stream: np.random.Generator,
-    ) -> tuple[float, float | None]:
+    def _slot(self, task: Task) -> _Slot:
+        """Return where a micro-batch writes: the sum for the first, others' are used again."""
+        return self._slots[1 + (task.number - 1) % self._micro_batches.round if task.number else 0]
+
+    def _compute(self, n: int, thread: int, task: Task) -> tuple[float, float | None]:
         """Fill the micro-batch's gradient; return its loss and the weight of correct ones."""
-        samples, network = self._samples, self._network
-        inputs, workspaces = self._inputs[thread], self._workspaces[thread]
-        for workspace in workspaces:
-            workspace.rng = stream
+        samples, network, slot = self._samples, self._network, self._slot(task)
         if network.state.size:
-            np.copyto(micro_batch.state, network.state)
-        targets = samples.targets[rows]
-        weights = None if samples.weights is None else samples.weights[rows]
-        x = samples.images.batch(rows, inputs)
-        x = augment_batch(x, samples.augment, stream, self._augmenting[thread], samples.fill)
-        outputs, caches = network.forward(x, workspaces, training=True, views=micro_batch.views)
+            np.copyto(slot.state, network.state)
+        targets = samples.targets[task.rows]
+        weights = None if samples.weights is None else samples.weights[task.rows]
+        outputs, caches, workspaces = self._micro_batches.forward(thread, task, slot.views)
         correct = self._loss.correct(outputs, targets, weights)
         scale = 1 / n if weights is None else (weights / n).astype(outputs.dtype)
         value, dy = self._loss.value_and_gradient(outputs, targets, scale, self._losses[thread])
-        network.backward(dy, caches, micro_batch.gradients, workspaces, views=micro_batch.views)
+        network.backward(dy, caches, slot.gradients, workspaces, views=slot.views)
         return value, correct
-
-    def _average_state(self, micro_batches: list[_MicroBatch], parts: list[Array]) -> None:
-        """Set the network's state to the mean of the micro-batches', each counted by its rows."""
-        if not self._network.state.size:
-            return
-        n = sum(len(part) for part in parts)
-        self._network.state[:] = sum(
-            micro_batch.state * (len(part) / n)
-            for micro_batch, part in zip(micro_batches, parts, strict=True)
-        )

@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 
 from skcnn._engine.workspace import Workspace
@@ -32,6 +34,28 @@ def test_memory_is_shared_with_a_shorter_batch_and_with_nothing_else():
     larger = workspace.buffer("y", (100,), np.float64)
     larger[:] = 2  # it is whole
     assert larger.sum() == 200
+
+
+def test_memory_that_is_too_small_is_let_go():
+    workspace, made = Workspace(), []
+
+    def make(array):
+        made.append(array.shape)
+        return array[0]
+
+    smaller = workspace.buffer("y", (42, 10), np.float64)
+    other = workspace.buffer("y", (5,), np.float32)  # memory of its own
+    workspace.views("y", smaller, make)
+    gone = weakref.ref(smaller)
+    del smaller
+    larger = workspace.buffer("y", (43, 10), np.float64)
+    assert gone() is None
+    again = workspace.buffer("y", (42, 10), np.float64)
+    assert np.shares_memory(larger, again)
+    assert workspace.buffer("y", (42, 10), "float64").tolist() == again.tolist()
+    assert workspace.buffer("y", (5,), np.float32) is other
+    assert np.shares_memory(workspace.views("y", again, make), again)
+    assert made == [(42, 10)] * 2
 
 
 def test_views_are_made_once_for_each_array():

@@ -12,9 +12,10 @@ from skcnn import ScratchCNNClassifier
 from skcnn._data.batches import Images
 from skcnn._data.samples import Samples
 from skcnn._engine.threads import Team
+from skcnn._training import gradient
 from skcnn._training.gradient import MICRO_BATCH_SAMPLES, BatchGradient, RandomStreams, split
 from skcnn.augmentation import Shift
-from skcnn.layers import Conv, Dense, Flatten, Layer
+from skcnn.layers import BatchNorm, Conv, Dense, Dropout, Flatten, Layer, ReLU
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import SGD, Adam
@@ -144,6 +145,63 @@ def test_a_custom_layer_sees_no_fewer_samples_than_it_asks_for(training):
     layers = [Conv(64, 5), NeedsForty(), Flatten()]
     ScratchCNNClassifier(layers=layers, max_iter=1, **training).fit(X, y)
     assert min(NeedsForty.seen) >= 40
+
+
+def network_and_samples(n):
+    layers = (Conv(8, 5), ReLU(), BatchNorm(), Dropout(0.2), Flatten(), Dense(64), Dense(3))
+    network = Network(layers, (14, 1, 14), np.float32)
+    network.initialize(np.random.default_rng(0))
+    X = np.random.default_rng(1).standard_normal((n, 196), np.float32)
+    return network, Samples(Images(X, (14, 14), None, network.dtype), np.arange(n) % 3)
+
+
+def memory_after_steps(n, n_threads=1):
+    """Megabytes that are held after three steps of n samples, and how many a gradient takes."""
+    network, samples = network_and_samples(n)
+    streams, rows = RandomStreams(np.random.SeedSequence(0)), np.arange(n)
+    tracemalloc.start()
+    try:
+        with Team(n_threads) as team:
+            step = BatchGradient(network, CrossEntropy(), samples, streams, team)
+            for _ in range(3):
+                step.run(rows)
+            held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return held / 1e6, network.parameters.nbytes / 1e6
+
+
+def test_micro_batches_that_differ_by_one_share_their_memory():
+    even, _ = memory_after_steps(2 * 42)
+    odd, _ = memory_after_steps(42 + 43)
+    assert odd < 1.08 * even
+
+
+@pytest.mark.parametrize(("n_threads", "kept"), [(1, 2), (2, 5)])
+def test_a_large_mini_batch_keeps_few_gradients(n_threads, kept):
+    one, gradient = memory_after_steps(64)
+    many, _ = memory_after_steps(4096, n_threads)
+    assert gradient > 0.4
+    # scratch memory of each thread, and gradients; a generator for each of 64 micro-batches
+    assert many < n_threads * (one - gradient) + kept * gradient + 0.3
+
+
+def test_gradients_and_state_are_added_in_one_order(monkeypatch):
+    monkeypatch.setattr(gradient, "SHARED_MULTIPLY_ADDS", 0)
+    rows = [np.arange(700), np.arange(100, 150), np.arange(300, 700)]
+    seen = set()
+    for n_threads, rounds in [(1, 2), (2, 1), (2, 2), (3, 1), (3, 2), (2, 100)]:
+        monkeypatch.setattr(gradient, "ROUNDS", rounds)
+        network, samples = network_and_samples(700)
+        streams = RandomStreams(np.random.SeedSequence(0))
+        bits = b""
+        with Team(n_threads) as team:
+            step = BatchGradient(network, CrossEntropy(), samples, streams, team)
+            for part in rows:
+                results = step.run(part)
+                bits += step.gradient.tobytes() + network.state.tobytes() + str(results).encode()
+        seen.add(bits)
+    assert len(seen) == 1
 
 
 def products_of_a_step(parameters, image_shape=(28, 28), n=32):
