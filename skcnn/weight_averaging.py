@@ -23,6 +23,9 @@ class WeightAveraging:
     `parameters` and `state`, sums of vectors, and `weight`, the sum of their weights. Training
     always calls :meth:`after_step` and :meth:`after_epoch`; a subclass overrides one of them. The
     network that is trained does not change.
+
+    Of the average, `fit` computes the running statistics of batch normalization anew, from the
+    training data; those in `state` are what `partial_fit` uses.
     """
 
     def start(self, network: Network) -> Average:

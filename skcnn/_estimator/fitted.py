@@ -87,7 +87,7 @@ class Fitted:
         """Return the model that training leaves behind after these epochs."""
         if finished is None:
             return replace(self, network=self.state.shown(self.network))
-        last, best = finished
+        last, best = finished.last, finished.best
         kept = best if best is not None and keep_best else last
         validation = self.validation
         if best is not None:

@@ -17,6 +17,7 @@ from skcnn._training.epochs import Plan, train
 from skcnn._training.evaluation import Validation
 from skcnn._training.lbfgs import Objective, train_lbfgs
 from skcnn._training.recorder import Recorder, Snapshot
+from skcnn._training.statistics import Statistics
 from skcnn._training.stopping import DivergenceError, Patience
 
 
@@ -56,7 +57,8 @@ def train_model(
     keep_best = estimator.early_stopping
 
     def left_behind() -> Fitted:
-        return start.after(recorder.finished, keep_best=keep_best)
+        finished = with_one_blas_thread(recorder.complete)
+        return start.after(finished, keep_best=keep_best)
 
     def attributes() -> dict[str, Any]:
         # names of columns of an earlier fit count for nothing
@@ -82,6 +84,8 @@ def train_model(
         keep_state and not keep_best,
         after_epoch,
         before_epoch,
+        # of a stream, one call's samples are too few to take statistics of
+        Statistics(samples, plan.batch_size, thread_count(estimator.n_jobs)) if n_epochs else None,
     )
     tasks.begin()
     interrupt = None
@@ -110,6 +114,7 @@ def _run_epochs(
         if not takes_all_samples(estimator.solver):
             epochs = train(network, loss, samples, plan, state, team, bar.advance)
             recorder.draw(epochs, plan.n_epochs or 1)
+            recorder.complete()
             return
         objective = Objective(network, loss, samples, estimator.alpha, state, team)
         state.start(network.parameters)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from skcnn._training.epochs import Epoch
 from skcnn._training.evaluation import Validation
 from skcnn._training.state import TrainingState
+from skcnn._training.statistics import Statistics
 from skcnn._training.stopping import Patience
 from skcnn.network import Network
 
@@ -27,10 +28,14 @@ class Snapshot(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """The last epoch that was finished, and the one of the best validation score, if any."""
+    """The last epoch that was finished, and the one of the best validation score, if any.
+
+    `outdated` says that the last one has statistics of other weights than its own.
+    """
 
     last: Snapshot
     best: Snapshot | None
+    outdated: bool = False
 
 
 @dataclass
@@ -59,6 +64,9 @@ class Recorder:
         Is given each snapshot; returns whether to stop.
     before_epoch : callable
         Called before each epoch.
+    statistics : Statistics or None, default=None
+        What recomputes running statistics where weights are averaged: before a measurement, and
+        in :meth:`complete`.
 
     Attributes
     ----------
@@ -75,6 +83,7 @@ class Recorder:
     keep_state: bool
     after_epoch: Callable[[Snapshot], bool]
     before_epoch: Callable[[], object]
+    statistics: Statistics | None = None
     finished: Finished | None = field(default=None, init=False)
 
     @property
@@ -96,11 +105,23 @@ class Recorder:
         stop = self.after_epoch(self.finished.last)
         return self.patience.is_over(-score if self.early_stopping else epoch.loss) or stop
 
+    def complete(self) -> Finished | None:
+        """Return what there is to keep, with running statistics of the weights it has."""
+        if self.finished is not None and self.finished.outdated and self.statistics is not None:
+            last = self.finished.last
+            self.statistics.recompute(last.network, last.state)
+            self.finished = self.finished._replace(outdated=False)
+        return self.finished
+
     def _record(self, epoch: Epoch) -> float:
         """Measure, tell the schedule, take a snapshot; return the score."""
         record = {name: value for name, value in epoch._asdict().items() if value is not None}
         score, shown = -epoch.loss, self.state.shown(self.network)
+        outdated = self.state.shows_average
         if self.validation is not None:
+            if outdated and self.statistics is not None:
+                self.statistics.recompute(shown, self.state)
+                outdated = False
             measured = self.validation.measure(shown)
             record |= {"validation_loss": measured.loss, "validation_score": measured.score}
             score = measured.score
@@ -112,5 +133,5 @@ class Recorder:
         best = None if self.finished is None else self.finished.best
         if self.validation is not None and (best is None or score > best.score):
             best = last
-        self.finished = Finished(last, best)
+        self.finished = Finished(last, best, outdated)
         return score

@@ -127,6 +127,11 @@ class TrainingState:
             return network.copy()
         return self.averaging.averaged(self.average, network)
 
+    @property
+    def shows_average(self) -> bool:
+        """Whether :meth:`shown` has other weights than the network."""
+        return self.averaging is not None and bool(self.average and self.average["weight"])
+
     def note(self, score: float) -> None:
         """Tell the schedule what an epoch came to; more is better."""
         assert self.schedule_state is not None

@@ -40,7 +40,7 @@ def test_the_best_or_the_last_epoch_is_kept(fitted):
 
 
 def test_without_a_validation_set_that_of_an_earlier_call_stays(fitted):
-    last, _ = finished(fitted, [1.0, 2.0])
+    last, *_ = finished(fitted, [1.0, 2.0])
     later = fitted.after(Finished(last, None), keep_best=False)
     assert later.validation == fitted.validation
     assert later.attributes["best_iter_"] == fitted.attributes["best_iter_"]

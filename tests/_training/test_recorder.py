@@ -60,7 +60,7 @@ def run(scores=None, tol=None, early_stopping=False, stop_after=None, n_epochs=5
 
 def test_without_validation_the_last_epoch_is_left():
     got, seen = run()
-    last, best = got.finished
+    last, best, _ = got.finished
     assert best is None
     assert len(seen) == len(last.history) == 5
     assert last.history[0] == {"loss": 5.0, "learning_rate": 0.1, "seconds": 0.0}
@@ -68,7 +68,7 @@ def test_without_validation_the_last_epoch_is_left():
 
 
 def test_the_best_epoch_is_remembered():
-    last, best = run([1.0, 3.0, 3.0, 2.0, 0.0])[0].finished
+    last, best, _ = run([1.0, 3.0, 3.0, 2.0, 0.0])[0].finished
     assert best.network.parameters[0] == 2
     assert best.score == 3
     assert len(best.history) == 2
