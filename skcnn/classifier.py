@@ -176,15 +176,16 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     loss_ : float
         Loss of the last epoch, the weighted mean of the cross-entropy.
     loss_curve_ : list of float
-        Loss of each epoch. With "lbfgs" it is that after each iteration, the L2 term included, and
-        `history_` has no learning rate.
+        Loss of each epoch in `history_`. With "lbfgs" it is that after each iteration, the L2 term
+        included, and there is no learning rate.
     history_ : list of dict
         For each epoch `loss`, `accuracy` (on the training batches, each before its step),
         `learning_rate` (of the first step) and `seconds`, and with a validation set
-        `validation_loss` and `validation_score`.
+        `validation_loss` and `validation_score`. `fit` keeps all epochs, `partial_fit` the last
+        1,000.
     validation_scores_ : list of float
-        Validation score of each epoch, NaN where there was no validation set. This and the
-        following exist only if there was one.
+        Validation score of each epoch in `history_`, NaN where there was no validation set. This
+        and the following exist only if there was one.
     best_validation_score_ : float
         The best within the last call that had a validation set.
     best_iter_ : int

@@ -59,9 +59,11 @@ class Fitted:
     state : TrainingState
         To go on from.
     history : list of dict
-        A record of each epoch.
+        A record of each epoch, but for the first ones that are not kept.
     validation : dict
         Fitted attributes of the last call that had a validation set.
+    dropped : int
+        How many epochs have no record any more.
     """
 
     columns: Columns
@@ -74,6 +76,12 @@ class Fitted:
     state: TrainingState
     history: list[dict[str, Any]] = field(default_factory=list)
     validation: dict[str, Any] = field(default_factory=dict)
+    dropped: int = 0
+
+    @property
+    def n_iter(self) -> int:
+        """Number of epochs so far."""
+        return self.dropped + len(self.history)
 
     def samples(self, data: Data, name: str, augment: Augment = None) -> Samples:
         """Return data as the network and the loss take them; `name` is what errors call y."""
@@ -83,26 +91,46 @@ class Fitted:
         fill = 0.0 if self.fill is None else self.fill
         return Samples(images, targets, data.relative_weights, augment, fill)
 
-    def after(self, finished: Finished | None, *, keep_best: bool) -> Fitted:
-        """Return the model that training leaves behind after these epochs."""
+    def after(
+        self,
+        finished: Finished | None,
+        records: list[dict[str, Any]],
+        *,
+        keep_best: bool,
+        most_records: int | None = None,
+    ) -> Fitted:
+        """Return the model that training leaves behind after these epochs.
+
+        Parameters
+        ----------
+        finished : Finished or None
+            The last epoch and the best; None: there was none.
+        records : list of dict
+            Of these epochs.
+        keep_best : bool
+            Whether to keep the network of the best.
+        most_records : int, default=None
+            How many of the last records to keep; None: all there are.
+        """
         if finished is None:
             return replace(self, network=self.state.shown(self.network))
         last, best = finished.last, finished.best
-        kept = best if best is not None and keep_best else last
-        validation = self.validation
+        history = [*self.history, *records]
+        if most_records is not None:
+            history = history[-most_records:]
+        validation = dict(self.validation)
         if best is not None:
-            scores = [record.get("validation_score", np.nan) for record in last.history]
-            validation = {
-                "validation_scores_": scores,
-                "best_validation_score_": best.score,
-                "best_iter_": len(best.history),
-            }
+            validation |= {"best_validation_score_": best.score, "best_iter_": best.number}
+        if validation:
+            scores = [record.get("validation_score", np.nan) for record in history]
+            validation["validation_scores_"] = scores
         return replace(
             self,
-            network=kept.network,
+            network=(best if best is not None and keep_best else last).network,
             state=last.state,
-            history=last.history,
+            history=history,
             validation=validation,
+            dropped=last.number - len(history),
         )
 
     @property
@@ -121,5 +149,5 @@ class Fitted:
             attributes["feature_names_in_"] = self.columns.names
         if self.history:
             losses = [record["loss"] for record in self.history]
-            attributes |= {"n_iter_": len(losses), "loss_": losses[-1], "loss_curve_": losses}
+            attributes |= {"n_iter_": self.n_iter, "loss_": losses[-1], "loss_curve_": losses}
         return attributes

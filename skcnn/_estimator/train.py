@@ -20,6 +20,9 @@ from skcnn._training.recorder import Recorder, Snapshot
 from skcnn._training.statistics import Statistics
 from skcnn._training.stopping import DivergenceError, Patience
 
+# How many records partial_fit keeps: each call copies them.
+STREAM_RECORDS = 1000
+
 
 def train_model(
     estimator: Any,
@@ -58,7 +61,8 @@ def train_model(
 
     def left_behind() -> Fitted:
         finished = with_one_blas_thread(recorder.complete)
-        return start.after(finished, keep_best=keep_best)
+        most = None if n_epochs else STREAM_RECORDS
+        return start.after(finished, recorder.records, keep_best=keep_best, most_records=most)
 
     def attributes() -> dict[str, Any]:
         # names of columns of an earlier fit count for nothing
@@ -67,17 +71,17 @@ def train_model(
 
     def before_epoch() -> None:
         tasks.begin_epoch(attributes)
-        bar.begin(f"Epoch {len(recorder.recorded) + 1}")
+        bar.begin(f"Epoch {recorder.n_epochs + 1}")
 
     def after_epoch(snapshot: Snapshot) -> bool:
         if estimator.verbose:
-            print(_line(snapshot.history))
+            print(_line(snapshot))
         return tasks.end_epoch(attributes)
 
     recorder = Recorder(
         start.network,
         start.state,
-        start.history,
+        start.n_iter,
         make_patience(estimator) if n_epochs else Patience(None, 1),
         None if held_out is None else _validation(estimator, start, held_out),
         keep_best,
@@ -92,7 +96,7 @@ def train_model(
     try:
         with_one_blas_thread(lambda: _run_epochs(estimator, start, samples, plan, recorder, bar))
     except DivergenceError as error:
-        _diverged(estimator, len(recorder.recorded) + 1, error)
+        _diverged(estimator, recorder.n_epochs + 1, error)
     except KeyboardInterrupt as stop:
         if recorder.finished is None:
             raise
@@ -141,9 +145,9 @@ def _diverged(estimator: Any, epoch: int, error: DivergenceError) -> NoReturn:
     raise ValueError(f"Training diverged: {error} in epoch {epoch} with {remedy}") from error
 
 
-def _line(history: list[dict[str, Any]]) -> str:
-    """Return what verbose training says of the last epoch."""
-    record = history[-1]
+def _line(snapshot: Snapshot) -> str:
+    """Return what verbose training says of an epoch."""
+    record = snapshot.record
     names = ("loss", "accuracy", "validation_loss", "validation_score")
     told = [f"{name.replace('_', ' ')} {record[name]:.4f}" for name in names if name in record]
-    return f"Epoch {len(history)}: {', '.join(told)}, {record['seconds']:.2f} s"
+    return f"Epoch {snapshot.number}: {', '.join(told)}, {record['seconds']:.2f} s"

@@ -15,16 +15,20 @@ from skcnn.network import Network
 
 
 class Snapshot(NamedTuple):
-    """The model as it predicts after an epoch, in arrays of its own."""
+    """The model as it predicts after an epoch, in arrays of its own, and the epoch's record.
+
+    `number` counts epochs from 1, those of earlier calls included.
+    """
 
     network: Network
     state: TrainingState
-    history: list[dict[str, Any]]
+    record: dict[str, Any]
+    number: int
 
     @property
     def score(self) -> float:
         """Validation score of the epoch."""
-        return float(self.history[-1]["validation_score"])
+        return float(self.record["validation_score"])
 
 
 class Finished(NamedTuple):
@@ -48,8 +52,8 @@ class Recorder:
         What is trained.
     state : TrainingState
         Goes on with it.
-    history : list of dict
-        Records of earlier epochs; not changed.
+    earlier : int
+        Number of epochs of earlier calls.
     patience : Patience
         When to stop: asked about the negative validation score with `early_stopping`, about the
         training loss without.
@@ -76,7 +80,7 @@ class Recorder:
 
     network: Network
     state: TrainingState
-    history: list[dict[str, Any]]
+    earlier: int
     patience: Patience
     validation: Validation | None
     early_stopping: bool
@@ -85,11 +89,17 @@ class Recorder:
     before_epoch: Callable[[], object]
     statistics: Statistics | None = None
     finished: Finished | None = field(default=None, init=False)
+    _records: list[dict[str, Any]] = field(default_factory=list, init=False)
 
     @property
-    def recorded(self) -> list[dict[str, Any]]:
-        """Records of all epochs so far, earlier calls included."""
-        return self.history if self.finished is None else self.finished.last.history
+    def n_epochs(self) -> int:
+        """Number of epochs that were finished, earlier calls included."""
+        return self.earlier if self.finished is None else self.finished.last.number
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """Records of the epochs of this call that were finished."""
+        return self._records[: self.n_epochs - self.earlier]
 
     def draw(self, epochs: Iterator[Epoch], n_epochs: int) -> None:
         """Draw so many epochs, or fewer if it is time to stop."""
@@ -129,7 +139,9 @@ class Recorder:
         state = self.state.copy(with_optimizer_state=self.keep_state)
         if self.keep_state and state.averaging is not None:
             state.trained = self.network.copy()
-        last = Snapshot(shown, state, [*self.recorded, record])
+        number = self.n_epochs + 1
+        self._records[number - self.earlier - 1 :] = [record]  # an interrupt may have left one
+        last = Snapshot(shown, state, record, number)
         best = None if self.finished is None else self.finished.best
         if self.validation is not None and (best is None or score > best.score):
             best = last

@@ -117,13 +117,13 @@ def test_the_architectures_are_really_split_over_threads(images):
 def test_short_micro_batches_are_left_to_the_calling_thread(least, names, images, monkeypatch):
     monkeypatch.setattr(gradient, "SHARED_MULTIPLY_ADDS", least)
     threads = set()
-    run = gradient.BatchGradient._run_micro_batch
+    forward = gradient.MicroBatches.forward
 
-    def noting(self, micro_batch, rows, n, thread, stream):
+    def noting(self, thread, task, views):
         threads.add(thread)
-        return run(self, micro_batch, rows, n, thread, stream)
+        return forward(self, thread, task, views)
 
-    monkeypatch.setattr(gradient.BatchGradient, "_run_micro_batch", noting)
+    monkeypatch.setattr(gradient.MicroBatches, "forward", noting)
     make("two blocks", 2, max_iter=4).fit(*images)
     assert len(threads) == names
 

@@ -16,21 +16,28 @@ def fitted(digits):
     return model.fit(*digits)._fitted
 
 
-def finished(fitted, scores):
-    """Epochs with these validation scores, each with a network of its own."""
-    snapshots, history = [], []
-    for score in scores:
-        history = [*history, {"loss": -score, "validation_score": score}]
-        snapshots.append(Snapshot(fitted.network.copy(), fitted.state, history))
+def epochs(fitted, scores):
+    """Epochs with these validation scores, each with a network of its own, and their records."""
+    records = [{"loss": -score, "validation_score": score} for score in scores]
+    snapshots = [
+        Snapshot(fitted.network.copy(), fitted.state, record, fitted.n_iter + number)
+        for number, record in enumerate(records, start=1)
+    ]
     best = max(range(len(scores)), key=lambda number: scores[number])
-    return Finished(snapshots[-1], snapshots[best])
+    return Finished(snapshots[-1], snapshots[best]), records
 
 
-def test_the_best_or_the_last_epoch_is_kept(fitted):
-    epochs = finished(fitted, [1.0, 3.0, 2.0])
-    assert fitted.after(epochs, keep_best=True).network is epochs.best.network
-    last = fitted.after(epochs, keep_best=False)
-    assert last.network is epochs.last.network
+@pytest.fixture
+def start(fitted):
+    """The model before its first epoch."""
+    return replace(fitted, history=[], validation={})
+
+
+def test_the_best_or_the_last_epoch_is_kept(start):
+    finished, records = epochs(start, [1.0, 3.0, 2.0])
+    assert start.after(finished, records, keep_best=True).network is finished.best.network
+    last = start.after(finished, records, keep_best=False)
+    assert last.network is finished.last.network
     attributes = last.attributes
     assert attributes["n_iter_"] == 3
     assert attributes["loss_curve_"] == [-1.0, -3.0, -2.0]
@@ -39,18 +46,39 @@ def test_the_best_or_the_last_epoch_is_kept(fitted):
     assert (attributes["best_iter_"], attributes["best_validation_score_"]) == (2, 3.0)
 
 
-def test_without_a_validation_set_that_of_an_earlier_call_stays(fitted):
-    last, *_ = finished(fitted, [1.0, 2.0])
-    later = fitted.after(Finished(last, None), keep_best=False)
-    assert later.validation == fitted.validation
-    assert later.attributes["best_iter_"] == fitted.attributes["best_iter_"]
+def test_epochs_without_a_validation_set_have_no_score_and_the_best_stays(fitted):
+    finished, records = epochs(fitted, [1.0, 2.0])
+    for record in records:
+        del record["validation_score"]
+    later = fitted.after(finished._replace(best=None), records, keep_best=False)
+    scores = later.attributes["validation_scores_"]
+    assert scores[:-2] == fitted.attributes["validation_scores_"]
+    assert np.isnan(scores[-2:]).all()
+    assert len(scores) == later.attributes["n_iter_"]
+    for name in ("best_iter_", "best_validation_score_"):
+        assert later.attributes[name] == fitted.attributes[name]
 
 
-def test_before_the_first_epoch_the_network_is_a_copy_and_there_is_no_loss(fitted):
-    start = replace(fitted, history=[], validation={}).after(None, keep_best=True)
-    assert start.network is not fitted.network
-    assert np.array_equal(start.network.parameters, fitted.network.parameters)
-    assert not {"n_iter_", "loss_", "loss_curve_", "best_iter_"} & start.attributes.keys()
+def test_only_so_many_records_are_kept_and_all_epochs_are_counted(start):
+    before = start
+    for scores in ([1.0, 5.0, 3.0], [4.0], [2.0]):
+        finished, records = epochs(before, scores)
+        before = before.after(finished, records, keep_best=False, most_records=2)
+    assert before.attributes["n_iter_"] == 5
+    assert before.attributes["loss_curve_"] == [-4.0, -2.0]
+    assert before.attributes["validation_scores_"] == [4.0, 2.0]
+    assert before.attributes["best_iter_"] == 5  # of the last call
+    finished, records = epochs(before, [7.0, 6.0])
+    after = before.after(finished, records, keep_best=False)
+    assert after.attributes["loss_curve_"] == [-4.0, -2.0, -7.0, -6.0]
+    assert (after.attributes["n_iter_"], after.attributes["best_iter_"]) == (7, 6)
+
+
+def test_before_the_first_epoch_the_network_is_a_copy_and_there_is_no_loss(start, fitted):
+    model = start.after(None, [], keep_best=True)
+    assert model.network is not fitted.network
+    assert np.array_equal(model.network.parameters, fitted.network.parameters)
+    assert not {"n_iter_", "loss_", "loss_curve_", "best_iter_"} & model.attributes.keys()
 
 
 def test_names_of_columns_are_there_if_there_are_any(fitted):

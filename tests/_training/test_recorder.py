@@ -44,7 +44,7 @@ def run(scores=None, tol=None, early_stopping=False, stop_after=None, n_epochs=5
     got = Recorder(
         network,
         state,
-        more.get("history", []),
+        more.get("earlier", 0),
         Patience(tol, 1),
         None if scores is None else Scores(scores),
         early_stopping,
@@ -62,18 +62,19 @@ def test_without_validation_the_last_epoch_is_left():
     got, seen = run()
     last, best, _ = got.finished
     assert best is None
-    assert len(seen) == len(last.history) == 5
-    assert last.history[0] == {"loss": 5.0, "learning_rate": 0.1, "seconds": 0.0}
+    assert len(seen) == len(got.records) == last.number == 5
+    assert got.records[0] == {"loss": 5.0, "learning_rate": 0.1, "seconds": 0.0}
     assert [snapshot.network.parameters[0] for snapshot in seen] == [1, 2, 3, 4, 5]
 
 
 def test_the_best_epoch_is_remembered():
-    last, best, _ = run([1.0, 3.0, 3.0, 2.0, 0.0])[0].finished
+    got, _ = run([1.0, 3.0, 3.0, 2.0, 0.0])
+    _, best, _ = got.finished
     assert best.network.parameters[0] == 2
     assert best.score == 3
-    assert len(best.history) == 2
-    assert last.history[4]["validation_loss"] == 9
-    assert [record["validation_score"] for record in last.history] == [1, 3, 3, 2, 0]
+    assert best.number == 2
+    assert got.records[4]["validation_loss"] == 9
+    assert [record["validation_score"] for record in got.records] == [1, 3, 3, 2, 0]
 
 
 @pytest.mark.parametrize(
@@ -89,14 +90,22 @@ def test_the_best_epoch_is_remembered():
 )
 def test_it_ends_by_score_by_loss_or_when_told(kind, n_epochs):
     got, seen = run(**kind)
-    assert len(seen) == len(got.finished.last.history) == n_epochs
+    assert len(seen) == len(got.records) == n_epochs
 
 
-def test_history_goes_on_and_is_not_changed():
-    before = [{"loss": 9.0}]
-    got, _ = run(history=before, n_epochs=2)
-    assert [record["loss"] for record in got.finished.last.history] == [9, 5, 4]
-    assert len(before) == 1
+def test_epochs_of_earlier_calls_count():
+    got, seen = run(earlier=7, n_epochs=2)
+    assert [record["loss"] for record in got.records] == [5, 4]
+    assert got.n_epochs == 9
+    assert [(snapshot.number, snapshot.record["loss"]) for snapshot in seen] == [(8, 5), (9, 4)]
+
+
+def test_a_record_counts_once_its_epoch_is_finished():
+    got, _ = run(n_epochs=2)
+    got._records.append({"loss": 3.0})  # an interrupt may come then
+    assert [record["loss"] for record in got.records] == [5, 4]
+    got.note(Epoch(2.0, None, 0.1, 0.0))
+    assert [record["loss"] for record in got.records] == [5, 4, 2]
 
 
 @pytest.mark.parametrize("keep_state", [True, False])

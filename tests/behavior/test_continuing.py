@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
+from skcnn._estimator import train
 from skcnn.optimizers import SGD, Adam
 from skcnn.schedules import Plateau
 from tests.support.estimators import (
@@ -400,6 +401,45 @@ def test_each_call_shuffles_anew(digits):
         losses[shuffle] = set(model.loss_curve_[1:])
     assert len(losses[True]) > 1
     assert len(losses[False]) == 1
+
+
+def test_a_stream_keeps_the_last_records_and_counts_all_epochs(digits, monkeypatch):
+    monkeypatch.setattr(train, "STREAM_RECORDS", 4)
+    model, losses, sizes = make_classifier(warm_start=True), [], []
+    for _ in range(9):
+        model.partial_fit(*digits, classes=range(10))
+        losses.append(model.loss_)
+        sizes.append(len(pickle.dumps(model)))
+        assert model.loss_curve_ == losses[-4:] == [record["loss"] for record in model.history_]
+        assert model.n_iter_ == len(losses)
+    assert max(sizes[5:]) <= max(sizes[:5]) + 50
+    model.set_params(max_iter=3).fit(*digits, X_val=digits[0], y_val=digits[1])
+    assert model.n_iter_ == 12
+    assert model.best_iter_ in (10, 11, 12)
+    assert len(model.history_) == len(model.loss_curve_) == len(model.validation_scores_) == 7
+    assert np.isnan(model.validation_scores_[:4]).all()
+    longer = make_classifier(max_iter=6).fit(*digits)
+    assert longer.n_iter_ == len(longer.history_) == 6
+
+
+def test_every_epoch_has_a_validation_score_or_nan(digits):
+    X, y = digits
+    validation, model = {"X_val": X[:50], "y_val": y[:50]}, make_classifier(warm_start=True)
+    model.set_params(max_iter=2).fit(X, y)
+    assert not hasattr(model, "validation_scores_")
+    expected, calls = [True] * 2, ["fit with", "partial_fit", "fit", "fit with", "partial_fit"]
+    for call in calls:
+        validated = call.endswith("with")
+        if call == "partial_fit":
+            model.partial_fit(X, y)
+        else:
+            model.fit(X, y, **(validation if validated else {}))
+        expected += [not validated] * (1 if call == "partial_fit" else 2)
+        assert np.isnan(model.validation_scores_).tolist() == expected
+        assert len(expected) == model.n_iter_ == len(model.history_) == len(model.loss_curve_)
+        best = max(n for n, missing in enumerate(expected, 1) if not missing)
+        assert model.best_iter_ in (best - 1, best)
+        assert model.best_validation_score_ == model.validation_scores_[model.best_iter_ - 1]
 
 
 def test_one_call_is_one_epoch_that_is_recorded(digits):
