@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from skcnn._engine.numpy_settings import with_numpy_settings
+
 __all__ = ["load_fashion_mnist"]
 
 Subset = Literal["train", "test", "all"]
@@ -280,8 +282,7 @@ def _to_bytes(values: NDArray[np.generic], origin: str) -> bytes:
         numbers = values.astype(np.float64, copy=False)
     except ValueError as error:
         raise _unusable(origin, f"some of its values are no numbers ({error})") from error
-    with np.errstate(invalid="ignore"):
-        exact = numbers.astype(np.uint8)
+    exact = with_numpy_settings(lambda: numbers.astype(np.uint8), invalid="ignore")
     if not np.array_equal(exact, numbers):
         raise _unusable(origin, "some of its values are no whole numbers from 0 to 255")
     return exact.tobytes()

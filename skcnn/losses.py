@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.workspace import Workspace
 
 __all__ = ["AbsoluteError", "CrossEntropy", "Loss", "SquaredError"]
@@ -132,17 +133,23 @@ class CrossEntropy(Loss):
 
     def predict(self, outputs: Array) -> Array:
         """Softmax: exp(z) / sum of exp(z)."""
-        with np.errstate(under="ignore"):
-            p: Array = np.exp(outputs - outputs.max(axis=0))
-            p /= p.sum(axis=0)
-        return p
+        return with_numpy_settings(lambda: _softmax(outputs), under="ignore")
 
     def predict_log(self, outputs: Array) -> Array:
         """Logarithm of softmax, finite for all finite logits."""
-        z: Array = outputs - outputs.max(axis=0)
-        with np.errstate(under="ignore"):
-            z -= np.log(np.exp(z).sum(axis=0))
-        return z
+        return with_numpy_settings(lambda: _log_softmax(outputs), under="ignore")
+
+
+def _softmax(outputs: Array) -> Array:
+    p: Array = np.exp(outputs - outputs.max(axis=0))
+    p /= p.sum(axis=0)
+    return p
+
+
+def _log_softmax(outputs: Array) -> Array:
+    z: Array = outputs - outputs.max(axis=0)
+    z -= np.log(np.exp(z).sum(axis=0))
+    return z
 
 
 @dataclass(frozen=True)

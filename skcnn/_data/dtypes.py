@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skcnn._engine.numpy_settings import with_numpy_settings
+
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
@@ -71,5 +73,7 @@ def has_finite_sum(X: Array) -> bool:
     """
     if X.dtype.kind != "f":
         return True
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(np.add.reduce(X, axis=None)))
+    total = with_numpy_settings(
+        lambda: np.add.reduce(X, axis=None), over="ignore", invalid="ignore"
+    )
+    return bool(np.isfinite(total))

@@ -51,8 +51,8 @@ class _BlasLimit:
 
     What is set for the process is set by the first to enter and restored by the last to leave.
     What is set for a thread is set and restored in each thread that enters. The process is scanned
-    for BLAS libraries once, since a scan takes longer than a prediction. Both methods may be
-    interrupted anywhere: `leave` can be repeated, and then sets things right.
+    for BLAS libraries once, since a scan takes longer than a prediction. Both methods may fail
+    anywhere: `leave` can be repeated, and then sets things right.
     """
 
     def __init__(self, find: Callable[[], Iterable[Any]]) -> None:
@@ -151,7 +151,7 @@ def with_one_blas_thread(work: Callable[[], T]) -> T:
     finally:
         try:
             _limit.leave(caller)
-        except KeyboardInterrupt:
+        except BaseException:  # an interrupt, or no memory
             _limit.leave(caller)
             raise
 

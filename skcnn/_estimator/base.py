@@ -26,6 +26,7 @@ from skcnn._data.validate import (
     validation_is_given,
 )
 from skcnn._engine.blas import with_one_blas_thread
+from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.threads import thread_count
 from skcnn._estimator.build import SPLITTING, build, continued, seed_sequence
 from skcnn._estimator.fitted import Columns, Fitted, unfitted_copy
@@ -141,9 +142,8 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         """Train for `max_iter` epochs, afresh or with `warm_start` further."""
         earlier = self._earlier() if self.warm_start else None
         tasks = FitTasks(self, self.max_iter, X, y, sample_weight)
-        given = self._validate(X, y, sample_weight, validation, earlier)
-        targets, parts, seed = self._encode(given, self._learn_targets, earlier)
-        start = self._build(given, targets, parts, seed, earlier)
+        given = X, y, sample_weight, validation
+        start, parts = self._prepare(given, self._learn_targets, earlier)
         trained, interrupt = train_model(
             self, start, *parts, self.max_iter, tasks, keep_state=self.warm_start
         )
@@ -160,14 +160,29 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, learn_targets: Learn) -> Self:
         """Train for one epoch; `learn_targets` does what the method does for fit."""
         earlier = self._earlier()
-        given = self._validate(X, y, sample_weight, (None, None, None), earlier)
-        targets, parts, seed = self._encode(given, learn_targets, earlier)
-        start = self._build(given, targets, parts, seed, earlier)
+        given = X, y, sample_weight, (None, None, None)
+        start, parts = self._prepare(given, learn_targets, earlier)
         trained, interrupt = train_model(self, start, *parts, None, FitTasks(), keep_state=True)
         if interrupt is not None:
             raise interrupt
         self._publish(trained)
         return self
+
+    def _prepare(
+        self,
+        given: tuple[Any, Any, Any, tuple[Any, Any, Any]],
+        learn_targets: Learn,
+        earlier: Fitted | None,
+    ) -> tuple[Fitted, Parts]:
+        """Return the model that training starts from, and its data."""
+
+        def prepare() -> tuple[Fitted, Parts]:
+            checked = self._validate(*given, earlier)
+            targets, parts, seed = self._encode(checked, learn_targets, earlier)
+            return self._build(checked, targets, parts, seed, earlier), parts
+
+        # scikit-learn's checks and NumPy's generators use np.errstate, which may be interrupted
+        return with_numpy_settings(prepare)
 
     def _validate(
         self,
@@ -249,7 +264,8 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         """Return the network's outputs, of shape (n_outputs, n_samples)."""
         check_is_fitted(self)
         # numbers are checked chunk by chunk, while they are in the cache
-        X, _ = check_images(self, X, self.image_shape_, numbers=False)
+        check_shape = partial(check_images, self, X, self.image_shape_, numbers=False)
+        X, _ = with_numpy_settings(check_shape)
         network = self.network_
         check = number_check(self, network.dtype)
         images = Images(X, self.image_shape_, self._fitted.standardizer, network.dtype, check=check)

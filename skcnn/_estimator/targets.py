@@ -14,6 +14,7 @@ from skcnn._data.class_weights import weight_of_each_class
 from skcnn._data.labels import encode, with_labels
 from skcnn._data.samples import Data
 from skcnn._data.standardizer import Standardizer
+from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn.losses import Loss
 
 Array = npt.NDArray[Any]
@@ -251,8 +252,7 @@ class NumberTargets:
         self._check_n_outputs(data.y, name)
         columns = data.y.reshape(len(data), self.n_outputs) - self.scale.mean
         columns /= self.scale.deviation
-        with np.errstate(over="ignore"):
-            targets: Array = columns.astype(dtype)
+        targets: Array = with_numpy_settings(lambda: columns.astype(dtype), over="ignore")
         if not np.isfinite(targets).all():
             raise ValueError(
                 f"{name} is too far from what the first fit has seen for {dtype}. Scale the "

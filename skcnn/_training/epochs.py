@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from math import isfinite
 from time import perf_counter
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from skcnn._data.mini_batches import mini_batches
 from skcnn._data.samples import Samples
-from skcnn._engine.numpy_settings import quiet_overflow, short_buffers
+from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.threads import Team
 from skcnn._training.gradient import BatchGradient
 from skcnn._training.state import TrainingState
@@ -115,21 +116,26 @@ def train(
     state.start(network.parameters)
     n = len(samples)
     parts = mini_batches(n, plan.batch_size, network.minimum_batch_size)
-    for epoch in count():
-        start, total, correct, rates = perf_counter(), 0.0, [], []
+
+    def run(epoch: int) -> tuple[float, list[float | None], list[float]]:
+        total, correct, rates = 0.0, [], []
         order = state.shuffling.permutation(n) if plan.shuffle else np.arange(n)
-        with quiet_overflow(), short_buffers():
-            for part in parts:
-                factor = state.factor(plan.fraction(epoch + part.start / n))
-                rates.append(plan.learning_rate * factor)
-                value, batch_correct = step.run(order[part])
-                _check_finite(value)
-                total += value
-                correct.append(batch_correct)
-                _move(network, step.gradient, rates[-1], plan, state)
-                state.average_step(network)
-                if after_step is not None:
-                    after_step(part.stop - part.start)
+        for part in parts:
+            factor = state.factor(plan.fraction(epoch + part.start / n))
+            rates.append(plan.learning_rate * factor)
+            value, batch_correct = step.run(order[part])
+            _check_finite(value)
+            total += value
+            correct.append(batch_correct)
+            _move(network, step.gradient, rates[-1], plan, state)
+            state.average_step(network)
+            if after_step is not None:
+                after_step(part.stop - part.start)
+        return total, correct, rates
+
+    for epoch in count():
+        start, epoch_run = perf_counter(), partial(run, epoch)
+        total, correct, rates = with_numpy_settings(epoch_run, short_buffers=True, all="ignore")
         _check_parameters(network.parameters)
         state.average_epoch(network, plan.fraction(epoch + 1))
         right = [weight for weight in correct if weight is not None]

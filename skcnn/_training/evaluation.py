@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skcnn._data.samples import Samples
-from skcnn._engine.numpy_settings import quiet_overflow
+from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.workspace import Workspace
 from skcnn._training.prediction import outputs_of
 from skcnn._training.stopping import DivergenceError
@@ -62,10 +62,14 @@ class Validation:
         """
         samples, n = self.samples, len(self.samples)
         weights = samples.weights
-        with quiet_overflow():
+
+        def compute() -> tuple[Array, float]:
             outputs = outputs_of(network, samples.images, self.n_threads)
             scale = 1 / n if weights is None else (weights / n).astype(outputs.dtype)
             value, _ = self.loss.value_and_gradient(outputs, samples.targets, scale, Workspace())
+            return outputs, value
+
+        outputs, value = with_numpy_settings(compute, all="ignore")
         if not np.isfinite(value):
             raise DivergenceError(
                 "the validation loss is no longer finite, as when X_val holds much larger numbers "

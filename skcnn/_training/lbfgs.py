@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +13,7 @@ from scipy.optimize import OptimizeResult, minimize
 
 from skcnn._data.mini_batches import mini_batches
 from skcnn._data.samples import Samples
-from skcnn._engine.numpy_settings import quiet_overflow, short_buffers
+from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.threads import Team
 from skcnn._training.epochs import Epoch
 from skcnn._training.gradient import BatchGradient
@@ -77,8 +78,8 @@ class Objective:
         DivergenceError
             If the value is not finite.
         """
-        with quiet_overflow(), short_buffers():
-            gradient = self._evaluate(point)
+        evaluate = partial(self._evaluate, point)
+        gradient = with_numpy_settings(evaluate, short_buffers=True, all="ignore")
         if not (np.isfinite(self.value) and np.isfinite(gradient).all()):
             raise DivergenceError("the loss is no longer finite, but NaN or infinite,")
         self._point = point.copy()

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skcnn._data.batches import Images
-from skcnn._engine.numpy_settings import short_buffers
+from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.threads import Team
 from skcnn._engine.workspace import Workspace
 from skcnn.network import Network
@@ -70,6 +70,9 @@ def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:
             y, _ = network.forward(x, workspaces[thread], training=False, views=views)
             outputs[..., part] = y
 
-    with Team(n_threads) as team, short_buffers():
-        team.map(fill, n_stretches)
+    def fill_all() -> None:
+        with Team(n_threads) as team:
+            team.map(fill, n_stretches)
+
+    with_numpy_settings(fill_all, short_buffers=True, under="ignore")
     return outputs

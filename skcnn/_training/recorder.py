@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
+from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._training.epochs import Epoch
 from skcnn._training.evaluation import Validation
 from skcnn._training.state import TrainingState
@@ -136,7 +138,8 @@ class Recorder:
             record |= {"validation_loss": measured.loss, "validation_score": measured.score}
             score = measured.score
         self.state.note(score)
-        state = self.state.copy(with_optimizer_state=self.keep_state)
+        copy = partial(self.state.copy, with_optimizer_state=self.keep_state)
+        state = with_numpy_settings(copy)  # NumPy's generators use np.errstate
         if self.keep_state and state.averaging is not None:
             state.trained = self.network.copy()
         number = self.n_epochs + 1

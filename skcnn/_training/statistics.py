@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from skcnn._data.mini_batches import mini_batches
 from skcnn._data.samples import Samples
-from skcnn._engine.numpy_settings import quiet_overflow, short_buffers
+from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.threads import Team
 from skcnn._training.gradient import MicroBatches, Task
 from skcnn._training.state import TrainingState
@@ -70,16 +71,8 @@ class Statistics:
         layers = [n for n, layer in enumerate(network.layers) if isinstance(layer, BatchNorm)]
         if not layers:
             return
-        n = len(self.samples)
-        order = deepcopy(state.shuffling).permutation(n)
-        moments: Moments = []
-        with Team(self.n_threads) as team, quiet_overflow(), short_buffers():
-            micro_batches = MicroBatches(network, self.samples, deepcopy(state.drawing), team)
-            run = _Pass(network, micro_batches, layers, team.n_threads)
-            for part in mini_batches(n, self.batch_size, network.minimum_batch_size):
-                for results in micro_batches.run(micro_batches.tasks(order[part]), run):
-                    for _, seen in results:
-                        moments = _merged(moments, seen)
+        look = partial(self._moments, network, state, layers)
+        moments = with_numpy_settings(look, short_buffers=True, all="ignore")
         new = network.state.copy()
         views = network.views(state=new)
         for number, (count, mean, squares) in zip(layers, moments, strict=True):
@@ -89,6 +82,20 @@ class Statistics:
         if not np.isfinite(new).all():
             raise DivergenceError("a running statistic of batch normalization is NaN or infinite")
         network.state[:] = new
+
+    def _moments(self, network: Network, state: TrainingState, layers: list[int]) -> Moments:
+        """Return the moments of what each of these layers sees of all samples."""
+        n = len(self.samples)
+        moments: Moments = []
+        order = deepcopy(state.shuffling).permutation(n)
+        with Team(self.n_threads) as team:
+            micro_batches = MicroBatches(network, self.samples, deepcopy(state.drawing), team)
+            run = _Pass(network, micro_batches, layers, team.n_threads)
+            for part in mini_batches(n, self.batch_size, network.minimum_batch_size):
+                for results in micro_batches.run(micro_batches.tasks(order[part]), run):
+                    for _, seen in results:
+                        moments = _merged(moments, seen)
+        return moments
 
 
 class _Pass:

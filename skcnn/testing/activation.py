@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.workspace import Workspace
 from skcnn.layers import Activation
 from skcnn.layers.base import Array
@@ -28,12 +29,11 @@ def check_increasing(layer: Activation) -> None:
         return
     x = _points()[np.newaxis]  # one feature, a sample for each point
     y = np.empty_like(x)
-    with np.errstate(all="ignore"):  # far out a function may overflow
-        layer.function(x.copy(), y, Workspace())
-        known = ~np.isnan(y)
-        x, y = x[known], y[known]
-        highest = np.maximum.accumulate(y)
-        falls = highest - y > ROUNDING * np.clip(np.abs(highest), 1, 1e300)
+    # far out a function may overflow
+    with_numpy_settings(lambda: layer.function(x.copy(), y, Workspace()), all="ignore")
+    known = ~np.isnan(y)
+    x, y = x[known], y[known]
+    falls = with_numpy_settings(lambda: _falls(y), all="ignore")
     if falls.any():
         low = int(np.argmax(falls))
         high = int(np.argmax(y[:low]))
@@ -43,6 +43,12 @@ def check_increasing(layer: Activation) -> None:
             f"{type(layer).__name__} at its default, False: only what never falls may be computed "
             f"after max pooling."
         )
+
+
+def _falls(y: Array) -> Array:
+    """Return where values are below one before them, by more than rounding."""
+    highest = np.maximum.accumulate(y)
+    return highest - y > ROUNDING * np.clip(np.abs(highest), 1, 1e300)
 
 
 @cache

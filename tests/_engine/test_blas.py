@@ -306,26 +306,27 @@ def test_a_forked_child_is_not_inside(library):
         job.result(10)
 
 
-class Interrupted:
-    """Calls a function, but is interrupted once, at a call of a certain number."""
+class Failing:
+    """Calls a function, but raises an error once, at a call of a certain number."""
 
-    def __init__(self, call, number, *, after):
-        self.call, self.left, self.after = call, number, after
+    def __init__(self, call, number, error, *, after):
+        self.call, self.left, self.error, self.after = call, number, error, after
 
     def __call__(self, *arguments):
         self.left -= 1
         if self.left == 0 and not self.after:
-            raise KeyboardInterrupt
+            raise self.error
         result = self.call(*arguments)
         if self.left == 0:
-            raise KeyboardInterrupt
+            raise self.error
         return result
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize(("kind", "number"), [("get", 1), ("set", 1), ("set", 2)])
-def test_an_interrupt_while_the_limit_is_set_or_lifted_is_raised_and_leaves_no_limit(
-    kind, number, after, library, monkeypatch
+def test_an_error_while_the_limit_is_set_or_lifted_is_raised_and_leaves_no_limit(
+    kind, number, after, error, library, monkeypatch
 ):
     owner, name = library, f"{kind}_num_threads"
     if isinstance(library, SettingOfEachThread):
@@ -333,8 +334,9 @@ def test_an_interrupt_while_the_limit_is_set_or_lifted_is_raised_and_leaves_no_l
             library.dynlib,
             {"get": "omp_get_max_threads", "set": "omp_set_num_threads"}[kind],
         )
-    monkeypatch.setattr(owner, name, Interrupted(getattr(owner, name), number, after=after))
-    with pytest.raises(KeyboardInterrupt):
+    failing = Failing(getattr(owner, name), number, error, after=after)
+    monkeypatch.setattr(owner, name, failing)
+    with pytest.raises(error):
         with_one_blas_thread(lambda: None)
     assert library.product() == 2
     assert with_one_blas_thread(library.product) == 1

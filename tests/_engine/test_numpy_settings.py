@@ -1,16 +1,24 @@
 """NumPy's settings while a network computes, and nowhere else."""
 
+import sys
 import threading
 import time
+from itertools import count
 from typing import ClassVar
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from skcnn import ScratchCNNClassifier
 from skcnn._engine import numpy_settings
+from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._training import gradient
 from skcnn.layers import Conv, Flatten, ReLU
+
+
+def blas_threads():
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +70,61 @@ def test_buffers_are_short_inside_and_nowhere_else(training, images):
         assert len(set(threads)) == 2
         assert set(sizes) == {numpy_settings.BUFFER_ELEMENTS} != {outside}
         assert np.getbufsize() == outside
-    with pytest.raises(ZeroDivisionError), numpy_settings.short_buffers():
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        with_numpy_settings(lambda: 1 // 0, short_buffers=True)
     assert np.getbufsize() == outside
+
+
+def test_settings_are_of_the_work_alone():
+    before = np.geterr(), np.getbufsize()
+
+    def work():
+        return np.geterr(), np.getbufsize()
+
+    errors, size = with_numpy_settings(work, short_buffers=True, over="raise")
+    assert (errors, size) == (before[0] | {"over": "raise"}, numpy_settings.BUFFER_ELEMENTS)
+    assert with_numpy_settings(work, all="ignore") == (
+        dict.fromkeys(before[0], "ignore"),
+        before[1],
+    )
+    with np.errstate(divide="raise"):
+        assert with_numpy_settings(work)[0]["divide"] == "raise"
+    assert work() == before
+
+
+class FailingTrace:
+    """Raises an error at an instruction of certain files, the n-th that comes by."""
+
+    def __init__(self, files, error, number):
+        self.files, self.error, self.left = files, error, number
+
+    def __call__(self, frame, event, argument):
+        if not frame.f_code.co_filename.endswith(self.files):
+            return None
+        frame.f_trace_opcodes = True
+        self.left -= 1
+        if self.left == 0:
+            raise self.error
+        return self
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("call", ["predict_proba", "predict_log_proba", "partial_fit"])
+def test_an_error_at_any_instruction_leaves_the_settings_as_they_were(error, call, images):
+    X, y = images[0][:20, :64], images[1][:20]
+    model = ScratchCNNClassifier(2, stride=3, random_state=0).partial_fit(X, y, classes=range(3))
+    arguments = (X, y) if call == "partial_fit" else (X,)
+    files = ("_ufunc_config.py", "numpy_settings.py")
+    before, traced = (np.geterr(), np.getbufsize(), blas_threads()), sys.gettrace()
+    for number in count(1):
+        sys.settrace(FailingTrace(files, error, number))
+        try:
+            getattr(model, call)(*arguments)
+        except error:
+            assert (np.geterr(), np.getbufsize(), blas_threads()) == before
+            continue
+        finally:
+            sys.settrace(traced)
+        break
+    assert number > 50
+    assert (np.geterr(), np.getbufsize(), blas_threads()) == before
