@@ -142,9 +142,11 @@ def load_fashion_mnist(
     ValueError
         If `subset` is none of the three, if `data_home` is empty, or if a file or OpenML's copy
         is damaged.
+    TypeError
+        If `data_home` is neither a str nor a path.
     FileNotFoundError
-        If `data_home` does not exist, or if the folder holds some IDX files but lacks a needed
-        one.
+        If `data_home` does not exist or names the home folder of an unknown user, or if the folder
+        holds some IDX files but lacks a needed one.
     NotADirectoryError
         If `data_home` is not a folder.
     OSError
@@ -181,7 +183,7 @@ def _idx_folder(data_home: Folder | None) -> Path | None:
     """Return the folder to read from; None if it has no IDX file at all."""
     if data_home == "":  # which pathlib takes for the working directory
         raise ValueError(f"data_home='' names no folder; leave it out, {_REMEDY}")
-    folder = _SYSTEM_FOLDER if data_home is None else Path(data_home).expanduser()
+    folder = _SYSTEM_FOLDER if data_home is None else _expanded(data_home)
     files = [file for pair in _PARTS.values() for file in pair]
     try:
         if data_home is not None and not folder.exists():
@@ -191,8 +193,23 @@ def _idx_folder(data_home: Folder | None) -> Path | None:
         if data_home is not None and not folder.is_dir():
             raise NotADirectoryError(f"data_home={str(folder)!r} is not a folder; {_REMEDY}")
         return folder if any(_path_of(file, folder) for file in files) else None
-    except PermissionError as error:
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
         raise _unreadable(folder, error) from error
+
+
+def _expanded(data_home: Folder) -> Path:
+    """Return the folder with ~ and ~user replaced."""
+    try:
+        return Path(data_home).expanduser()
+    except TypeError as error:
+        raise TypeError(f"data_home={data_home!r} must be a str or a path; {_REMEDY}") from error
+    except RuntimeError as error:
+        raise FileNotFoundError(
+            f"data_home={str(data_home)!r} names the home folder of a user whom this machine does "
+            f"not know; write the path in full, {_REMEDY}"
+        ) from error
 
 
 def _path_of(file: _IdxFile, folder: Path) -> Path | None:

@@ -230,6 +230,21 @@ def test_subset_that_is_none_is_named(folder, subset):
     assert_message(ValueError, parts, subset=subset, data_home=folder)
 
 
+@pytest.mark.parametrize("path", ["~nosuchuser/x", "~nosuchuser", Path("~nosuchuser/x")], ids=str)
+def test_home_folder_of_an_unknown_user_is_named(path):
+    parts = [f"data_home={str(path)!r}", "a user whom this machine does not know", *REMEDY]
+    assert_message(FileNotFoundError, parts, data_home=path)
+
+
+@pytest.mark.parametrize("path", [5, b"folder", ["folder"], True])
+def test_data_home_that_is_no_path_is_named(path):
+    assert_message(TypeError, [f"data_home={path!r} must be", REMEDY[0]], data_home=path)
+
+
+def test_data_home_that_is_too_long_is_named():
+    assert_message(OSError, ["x" * 300, "cannot be read", *REMEDY], data_home="x" * 300)
+
+
 def test_data_home_that_is_no_folder_is_named(tmp_path):
     path = tmp_path / "absent"
     parts = ["data_home", path, "does not exist"]

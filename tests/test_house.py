@@ -156,3 +156,34 @@ def test_the_package_shows_at_most_20_entries():
     assert len(entries) <= 20
     private = {name for name in entries if name[0] == "_" and name != "__init__.py"}
     assert private == {"_estimator", "_data", "_training", "_engine", "_checks.py"}
+
+
+def unbounded_caches(module: ast.Module) -> list[str]:
+    """Names of functions with parameters whose results are all kept."""
+    found = []
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef) and ast.unparse(node.args):
+            for decorator in map(ast.unparse, node.decorator_list):
+                kept = decorator.removeprefix("functools.")
+                if kept == "cache" or re.fullmatch(r"lru_cache\((maxsize=)?None.*\)", kept):
+                    found.append(node.name)
+    return found
+
+
+def test_no_cache_of_a_process_grows_without_bound():
+    assert {name: unbounded_caches(tree(name)) for name in SOURCES} == dict.fromkeys(SOURCES, [])
+
+
+@pytest.mark.parametrize(
+    ("function", "unbounded"),
+    [
+        ("@cache\ndef f(x): pass", True),
+        ("@functools.cache\ndef f(*x): pass", True),
+        ("@lru_cache(maxsize=None)\ndef f(x): pass", True),
+        ("@cache\ndef f(): pass", False),
+        ("@lru_cache\ndef f(x): pass", False),
+        ("@lru_cache(maxsize=1024)\ndef f(x): pass", False),
+    ],
+)
+def test_unbounded_caches_are_found(function, unbounded):
+    assert bool(unbounded_caches(ast.parse(function))) is unbounded
