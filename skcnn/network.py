@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from skcnn._engine.plan import make_plan
 from skcnn._engine.workspace import Workspace
+from skcnn._version import KEY, __version__, refusal
 from skcnn.layers import Layer
 from skcnn.layers.base import Array, Parameters, Shape
 
@@ -209,10 +210,13 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         names = ("layers", "shapes", "parameters", "state")
-        return {name: self.__dict__[name] for name in names}
+        return {name: self.__dict__[name] for name in names} | {KEY: __version__}
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
+        if KEY not in saved:
+            raise ValueError(refusal("network", None))
         self.__dict__.update(saved)
+        del self.__dict__[KEY]
         self._lay_out()
 
 

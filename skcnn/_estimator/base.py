@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from typing import Any, ClassVar, NamedTuple, Self
+from warnings import warn
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +41,9 @@ from skcnn._estimator.sklearn_callbacks import CallbackSupportMixin, FitTasks
 from skcnn._estimator.targets import Targets
 from skcnn._estimator.train import train_model
 from skcnn._training.prediction import outputs_of
+from skcnn._version import KEY, NOT_NOTED, __version__, refusal
 from skcnn.augmentation import Augment
+from skcnn.exceptions import InconsistentVersionWarning
 from skcnn.layers import Activation
 from skcnn.network import Network
 from skcnn.optimizers import Optimizer
@@ -128,6 +132,22 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     _fitted: Fitted
     network_: Network
     image_shape_: tuple[int, ...]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), KEY: __version__}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        version = saved.get(KEY)
+        name = type(self).__name__
+        if version is None and "network_" in saved:
+            raise ValueError(refusal(name, version))
+        if version != __version__:
+            warn(InconsistentVersionWarning(name, __version__, version or NOT_NOTED), stacklevel=2)
+        parameters = signature(type(self)).parameters.values()
+        new = {part.name: part.default for part in parameters if part.default is not part.empty}
+        state = new | saved
+        state.pop(KEY, None)
+        super().__setstate__(state)
 
     def _check_y(self, y: Any, name: str) -> Array:
         """Return y as an array with one entry a sample, or raise a ValueError."""
