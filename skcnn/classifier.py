@@ -138,7 +138,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         "plateau".
     validation_fraction : float, default=0.1
         Fraction of the samples that `early_stopping` holds out if no validation set is given,
-        rounded up and stratified; a class of one sample stays in training.
+        rounded up and stratified. Each class of at least two samples is in both parts if so many
+        are held out, or else a warning names it; a class of one sample stays in training.
     scoring : str or callable, default="loss"
         The validation score; greater is better: "loss" (the negative loss), "accuracy",
         the name of another scikit-learn scorer, or ``scorer(estimator, X, y)``. Flat X is passed.

@@ -19,6 +19,7 @@ from skcnn._data.batches import Images
 from skcnn._data.dtypes import resolve_dtype
 from skcnn._data.holdout import hold_out
 from skcnn._data.image_shape import resolve_image_shape
+from skcnn._data.labels import shortened
 from skcnn._data.samples import Data
 from skcnn._data.validate import (
     check_data,
@@ -229,7 +230,22 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
             return targets, Parts(data, None), seed
         rng = np.random.default_rng(seed_sequence(seed, SPLITTING))
         training, held_out = hold_out(targets.strata(data), self.validation_fraction, rng)
-        return targets, Parts(data.take(training), data.take(held_out)), seed
+        parts = Parts(data.take(training), data.take(held_out))
+        self._warn_of_missing(targets, parts)
+        return targets, parts, seed
+
+    def _warn_of_missing(self, targets: Targets, parts: Parts) -> None:
+        """Warn of classes that early stopping could not hold out a sample of."""
+        assert parts.held_out is not None
+        missing, n = targets.missing_from(parts.held_out), len(parts.held_out)
+        if missing:
+            warn(
+                f"early_stopping holds out {n} of {n + len(parts.training)} samples, and none of "
+                f"the classes {shortened(missing)}, which the validation score therefore does not "
+                f"count. Pass X_val and y_val, set a larger validation_fraction than "
+                f"{self.validation_fraction}, or give at least two samples of each class.",
+                stacklevel=6,
+            )
 
     def _build(
         self, given: Given, targets: Targets, parts: Parts, seed: Array, earlier: Fitted | None

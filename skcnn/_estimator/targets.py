@@ -41,6 +41,14 @@ class Targets(Protocol):
         """Return what the validation set is stratified by, as integers from 0."""
         ...
 
+    def missing_from(self, held_out: Data) -> list[Any]:
+        """Return which strata, as users name them, a validation set has no sample of."""
+        ...
+
+    def example_outputs(self, encoded: Array) -> list[Array]:
+        """Return outputs that are right, and some that are as wrong as can be."""
+        ...
+
     def learned_from(self, data: Data) -> Self:
         """Return targets that know the samples that are trained on, such as their scale."""
         ...
@@ -147,6 +155,21 @@ class ClassTargets:
         assert data.codes is not None
         return data.codes
 
+    def missing_from(self, held_out: Data) -> list[Any]:
+        """Return the labels of the classes."""
+        assert held_out.codes is not None
+        absent = np.bincount(held_out.codes, minlength=len(self.classes)) == 0
+        labels: list[Any] = self.classes[absent].tolist()
+        return labels
+
+    def example_outputs(self, encoded: Array) -> list[Array]:
+        """Return outputs for the right classes, for the next ones, for the first and the last."""
+        n_classes = self.n_outputs
+        first = np.zeros_like(encoded)
+        wrong = ((encoded + 1) % n_classes, first, first + n_classes - 1)
+        examples = (encoded, *(wrong if n_classes > 1 else ()))
+        return [10.0 * np.equal.outer(np.arange(n_classes), codes) for codes in examples]
+
     def learned_from(self, data: Data) -> Self:
         """Return itself: all classes are known already."""
         return self
@@ -229,6 +252,15 @@ class NumberTargets:
     def strata(self, data: Data) -> Array:
         """Return zeros: there are none."""
         return np.zeros(len(data), dtype=int)
+
+    def missing_from(self, held_out: Data) -> list[Any]:
+        """Return nothing."""
+        return []
+
+    def example_outputs(self, encoded: Array) -> list[Array]:
+        """Return the right numbers, and others by up to a few deviations."""
+        right = encoded.T
+        return [right, right - 1 - np.abs(right), np.zeros_like(right)]
 
     def learned_from(self, data: Data) -> NumberTargets:
         """Learn mean and deviation of each column, unless an earlier call has."""
