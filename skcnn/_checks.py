@@ -35,3 +35,9 @@ def per_axis(value: int | tuple[int, ...], rank: int, name: str) -> tuple[int, .
             f"one for each spatial axis."
         )
     return tuple(int(v) for v in values)
+
+
+def shortened(labels: list[Any], most: int = 10) -> str:
+    """Return a list for a message, of `most` entries at most."""
+    more = len(labels) - most
+    return f"{labels[:most]} and {more} more" if more > 0 else str(labels)

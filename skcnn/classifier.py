@@ -145,8 +145,9 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         the name of another scikit-learn scorer, or ``scorer(estimator, X, y)``. Flat X is passed.
     class_weight : dict or "balanced", default=None
         Factor of the sample weights of each class, in training and validation. A class that the
-        dict does not name has the factor 1. "balanced": inversely proportional to the sum of the
-        class's sample weights; not in `partial_fit`.
+        dict does not name has the factor 1; a label that is no class of this y is passed over, but
+        one at least must be. "balanced": inversely proportional to the sum of the class's sample
+        weights; `partial_fit` does not exist then.
     warm_start : bool, default=False
         Whether another call of `fit` continues from the last one, for `max_iter` more epochs.
     n_jobs : int, default=None
@@ -347,7 +348,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
 
         The statistics that standardize the input, the working dtype and the architecture are fixed
         at the first call. The optimizer's state is kept between calls. The method does not exist
-        with `early_stopping` or ``solver="lbfgs"``.
+        with `early_stopping`, ``solver="lbfgs"`` or ``class_weight="balanced"``, since one call
+        does not know the other samples.
 
         Parameters
         ----------
@@ -369,16 +371,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         ------
         ValueError
             As in :meth:`fit`, and if `classes` is missing at first or changed later, if a label
-            is none of them, if the architecture's parameters were changed in between, or with
-            ``class_weight="balanced"``, since one call does not know the other samples.
+            is none of them, or if the architecture's parameters were changed in between.
         """
 
         def learn_targets(data: Data, known: ClassTargets | None) -> tuple[ClassTargets, Data]:
-            if isinstance(self.class_weight, str):
-                raise ValueError(
-                    f"class_weight={self.class_weight!r} is not known in partial_fit, which does "
-                    f"not see all rows. Pass a dict, or sample_weight."
-                )
             all_classes = check_classes(classes, None if known is None else known.classes)
             return ClassTargets.of_classes(data, all_classes, self.class_weight, self._loss)
 

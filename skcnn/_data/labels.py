@@ -84,12 +84,6 @@ def _of_one_kind(labels: Array, name: str) -> Array:
     return np.array(labels.tolist())
 
 
-def shortened(labels: list[Any], most: int = 10) -> str:
-    """Return a list for a message, of `most` entries at most."""
-    more = len(labels) - most
-    return f"{labels[:most]} and {more} more" if more > 0 else str(labels)
-
-
 def encode(labels: Array, classes: Array, name: str = "y") -> Array:
     """Return the index of each label in the sorted `classes`.
 

@@ -15,11 +15,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skcnn._checks import shortened
 from skcnn._data.batches import Images
 from skcnn._data.dtypes import resolve_dtype
 from skcnn._data.holdout import hold_out
 from skcnn._data.image_shape import resolve_image_shape
-from skcnn._data.labels import shortened
 from skcnn._data.samples import Data
 from skcnn._data.validate import (
     check_data,
@@ -72,12 +72,18 @@ class Parts(NamedTuple):
     held_out: Data | None
 
 
-def can_continue(estimator: BaseCNN) -> bool:
+def can_continue(estimator: Any) -> bool:
     """Return whether partial_fit exists; raise an AttributeError that says why it does not."""
     if estimator.early_stopping:
         raise AttributeError(
             "partial_fit is not available with early_stopping=True, since a single epoch cannot "
             "be stopped early. Set early_stopping=False, or use warm_start=True."
+        )
+    class_weight = vars(estimator).get("class_weight")  # only classifiers have one
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        raise AttributeError(
+            f"partial_fit is not available with class_weight={class_weight!r}, since a "
+            f"single call does not know the other samples. Pass a dict, or sample_weight."
         )
     if takes_all_samples(estimator.solver):
         raise AttributeError(
