@@ -15,6 +15,7 @@ from skcnn._data.labels import check_classes, check_labels
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import Interval, StrOptions, _fit_context
 from skcnn._estimator.base import BaseCNN, can_continue
+from skcnn._estimator.parameters import AutoAlpha
 from skcnn._estimator.targets import ClassTargets
 from skcnn.layers import Activation
 from skcnn.losses import CrossEntropy
@@ -98,11 +99,11 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         loss, has not improved for three epochs. A callable takes the number of steps taken
         so far and returns the factor. In `partial_fit` the number of epochs is unknown: with
         "cosine" and "one_cycle" its rate is constant. See :mod:`skcnn.schedules`.
-    alpha : float, default=0.1
+    alpha : float or "auto", default="auto"
         Decoupled weight decay: before each step weights shrink by the factor
         ``1 - learning_rate * alpha``. Biases do not. With "lbfgs" it is an L2 term: ``alpha / 2``
-        times the sum of the squares of these weights is added to the loss, which is a mean;
-        0.001 is a better start there.
+        times the sum of the squares of these weights is added to the loss, which is a mean.
+        "auto": 0.1, and 0.001 with "lbfgs".
     label_smoothing : float, default=0.0
         Fraction of each target's probability that is spread evenly over all classes.
     augment : Augmentation, callable, or sequence of them, default=None
@@ -123,7 +124,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         mini-batch.
     max_iter : int, default=15
         Number of epochs. With "lbfgs" the maximum number of iterations; it ends sooner if no step
-        decreases the loss, and usually needs some hundreds.
+        decreases the loss, and usually needs some hundreds. If they were too few, there is a
+        :class:`~sklearn.exceptions.ConvergenceWarning`.
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     tol : float, default=None
@@ -215,6 +217,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     True
     """
 
+    _auto_alpha: ClassVar[AutoAlpha] = AutoAlpha(weight_decay=0.1, l2=0.001)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,
         "label_smoothing": [Interval(Real, 0, 1, closed="both")],
@@ -242,7 +245,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         solver: str | Optimizer = "adam",
         learning_rate: float = 3e-3,
         learning_rate_schedule: str | Schedule | Callable[[int], float] = "cosine",
-        alpha: float = 0.1,
+        alpha: float | str = "auto",
         max_grad_norm: float | None = None,
         weight_averaging: str | WeightAveraging | None = None,
         label_smoothing: float = 0.0,

@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import StrOptions, _fit_context
 from skcnn._estimator.base import BaseCNN, can_continue
+from skcnn._estimator.parameters import AutoAlpha
 from skcnn._estimator.targets import NumberTargets
 from skcnn.layers import Activation
 from skcnn.losses import AbsoluteError, Loss, SquaredError
@@ -103,10 +104,11 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         loss, has not improved for three epochs. A callable takes the number of steps taken
         so far and returns the factor. In `partial_fit` the number of epochs is unknown: with
         "cosine" and "one_cycle" its rate is constant. See :mod:`skcnn.schedules`.
-    alpha : float, default=0.0
+    alpha : float or "auto", default="auto"
         Decoupled weight decay: before each step weights shrink by the factor
         ``1 - learning_rate * alpha``. Biases do not. With "lbfgs" it is an L2 term: ``alpha / 2``
         times the sum of the squares of these weights is added to the loss, which is a mean.
+        "auto": 0.
     augment : Augmentation, callable, or sequence of them, default=None
         How the images of a mini-batch are changed in training, such as ``Shift(2)`` or
         ``[Shift(0.1), HorizontalFlip()]`` of :mod:`skcnn.augmentation`. A function
@@ -125,7 +127,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         mini-batch.
     max_iter : int, default=20
         Number of epochs. With "lbfgs" the maximum number of iterations; it ends sooner if no step
-        decreases the loss, and usually needs some hundreds.
+        decreases the loss, and usually needs some hundreds. If they were too few, there is a
+        :class:`~sklearn.exceptions.ConvergenceWarning`.
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     tol : float, default=None
@@ -212,6 +215,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
     True
     """
 
+    _auto_alpha: ClassVar[AutoAlpha] = AutoAlpha(weight_decay=0.0, l2=0.0)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,
         "loss": [StrOptions(set(LOSSES))],
@@ -240,7 +244,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         solver: str | Optimizer = "adam",
         learning_rate: float = 2e-3,
         learning_rate_schedule: str | Schedule | Callable[[int], float] = "cosine",
-        alpha: float = 0.0,
+        alpha: float | str = "auto",
         max_grad_norm: float | None = None,
         weight_averaging: str | WeightAveraging | None = None,
         augment: Any = None,

@@ -16,6 +16,7 @@ from sklearn.utils.estimator_checks import (
 
 from skcnn import ScratchCNNClassifier, ScratchCNNRegressor
 from skcnn.augmentation import RandomErasing, Shift
+from tests.support.estimators import few_iterations
 
 ESTIMATORS = {"classifier": ScratchCNNClassifier, "regressor": ScratchCNNRegressor}
 
@@ -134,6 +135,7 @@ def test_default_estimator_passes_check_without_skipping(model, check):
     run(check, model)
 
 
+@few_iterations
 @pytest.mark.slow
 @pytest.mark.parametrize(("model", "check"), list(composite_cases()))
 def test_composite_passes_check_without_skipping(model, check):
