@@ -34,6 +34,7 @@ from skcnn._estimator.build import SPLITTING, build, continued, seed_sequence
 from skcnn._estimator.fitted import Columns, Fitted, unfitted_copy
 from skcnn._estimator.parameters import (
     PARAMETER_CONSTRAINTS,
+    AutoAlpha,
     check_full_batch,
     followed_score,
     takes_all_samples,
@@ -50,6 +51,9 @@ from skcnn.network import Network
 from skcnn.optimizers import Optimizer
 from skcnn.schedules import Schedule
 from skcnn.weight_averaging import WeightAveraging
+
+# Fewer samples than this in a first call say too little of the scale of all that follow.
+FEW_SAMPLES = 8
 
 Array = npt.NDArray[Any]
 Learn = Callable[[Data, Any], tuple[Targets, Data]]
@@ -120,7 +124,8 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     solver: str | Optimizer
     learning_rate: float
     learning_rate_schedule: str | Schedule | Callable[[int], float]
-    alpha: float
+    alpha: float | str
+    _auto_alpha: ClassVar[AutoAlpha]
     max_grad_norm: float | None
     weight_averaging: str | WeightAveraging | None
     batch_size: int | str
@@ -170,6 +175,8 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         tasks = FitTasks(self, self.max_iter, X, y, sample_weight)
         given = self._validate(X, y, sample_weight, validation, earlier)
         targets, parts, seed = self._encode(given, self._learn_targets, earlier)
+        if self.warm_start and earlier is None:
+            self._warn_of_first(targets, parts.training)
         start = self._build(given, targets, parts, seed, earlier)
         trained, interrupt = train_model(
             self, start, *parts, self.max_iter, tasks, keep_state=self.warm_start
@@ -189,6 +196,8 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         earlier = self._earlier()
         given = self._validate(X, y, sample_weight, (None, None, None), earlier)
         targets, parts, seed = self._encode(given, learn_targets, earlier)
+        if earlier is None:
+            self._warn_of_first(targets, parts.training)
         start = self._build(given, targets, parts, seed, earlier)
         trained, interrupt = train_model(self, start, *parts, None, FitTasks(), keep_state=True)
         if interrupt is not None:
@@ -252,6 +261,22 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
                 f"{self.validation_fraction}, or give at least two samples of each class.",
                 stacklevel=6,
             )
+
+    def _warn_of_first(self, targets: Targets, data: Data) -> None:
+        """Warn of a first call that is no measure of the scale of all that follow."""
+        learned = [*(["X"] if self.standardize else []), *(["y"] if targets.has_scale else [])]
+        if len(data) < FEW_SAMPLES and learned:
+            found = f"n_samples={len(data)}"
+        elif targets.has_scale and (data.y == data.y[0]).all(axis=0).any():
+            found, learned = "the same y, or a column of y, in all samples", ["y"]
+        else:
+            return
+        warn(
+            f"The first call has {found}, and the mean and standard deviation of "
+            f"{' and of '.join(learned)} are learned from it for good. Later samples may lie far "
+            f"outside of that. Pass at least {FEW_SAMPLES} typical samples in the first call.",
+            stacklevel=5,
+        )
 
     def _build(
         self, given: Given, targets: Targets, parts: Parts, seed: Array, earlier: Fitted | None

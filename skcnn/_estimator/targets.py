@@ -33,6 +33,11 @@ class Targets(Protocol):
         ...
 
     @property
+    def has_scale(self) -> bool:
+        """Whether mean and deviation of y are learned."""
+        ...
+
+    @property
     def attributes(self) -> dict[str, Any]:
         """Fitted attributes of the estimator that tell of y."""
         ...
@@ -146,6 +151,11 @@ class ClassTargets:
         return len(self.classes)
 
     @property
+    def has_scale(self) -> bool:
+        """Return that classes have none."""
+        return False
+
+    @property
     def attributes(self) -> dict[str, Any]:
         """The classes."""
         return {"classes_": self.classes}
@@ -243,6 +253,11 @@ class NumberTargets:
     def n_outputs(self) -> int:
         """Number of columns."""
         return self.shape[0] if self.shape else 1
+
+    @property
+    def has_scale(self) -> bool:
+        """Return that each column has one."""
+        return True
 
     @property
     def attributes(self) -> dict[str, Any]:
