@@ -204,7 +204,9 @@ def test_names_in_code_type_exist(where):
         elif match := DOTTED.fullmatch(span):
             known = resolves(match.group(1))
         elif match := WORD.fullmatch(span):
-            known = match.group(1) in vocabulary() | own
+            known = {*match.group(1).split("__")} <= vocabulary() | own | {""} or (
+                match.group(1) in vocabulary()
+            )
         else:
             known = True
         if not known:

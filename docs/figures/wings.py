@@ -28,6 +28,7 @@ MIDDLES = {
     "augmentation": 735,
     "initializers": 72,
     "_engine": 450,
+    "_hyperparameters": 760,
     "_version": 300,
     "_checks": 450,
     "exceptions": 610,

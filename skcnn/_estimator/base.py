@@ -36,12 +36,14 @@ from skcnn._estimator.parameters import (
     PARAMETER_CONSTRAINTS,
     AutoAlpha,
     check_full_batch,
+    check_inner,
     followed_score,
     takes_all_samples,
 )
 from skcnn._estimator.sklearn_callbacks import CallbackSupportMixin, FitTasks
 from skcnn._estimator.targets import Targets
 from skcnn._estimator.train import train_model
+from skcnn._hyperparameters import with_inner
 from skcnn._training.prediction import outputs_of
 from skcnn._version import KEY, NOT_NOTED, __version__, refusal
 from skcnn.augmentation import Augment
@@ -144,6 +146,32 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     _fitted: Fitted
     network_: Network
     image_shape_: tuple[int, ...]
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, as everywhere in scikit-learn.
+
+        Parameters
+        ----------
+        **params : dict
+            By name. ``solver__momentum=0.5`` is a parameter of the optimizer that `solver` holds,
+            which is replaced, not changed; so with `learning_rate_schedule`, `weight_averaging`,
+            `augment` and `activation`.
+
+        Returns
+        -------
+        self : estimator
+            With these parameters.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        own = self.get_params(deep=False)
+        result = with_inner(params, own)
+        check_inner(result, own)
+        super().set_params(**result)
+        return self
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), KEY: __version__}

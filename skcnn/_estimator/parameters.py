@@ -81,6 +81,29 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
+# What names stand for: objects that have parameters of their own.
+NAMED: dict[str, dict[str, type]] = {
+    "solver": {**OPTIMIZERS},
+    "learning_rate_schedule": {**SCHEDULES},
+    "weight_averaging": {**AVERAGINGS},
+    "activation": {**ACTIVATIONS},
+}
+
+
+def check_inner(params: dict[str, Any], own: dict[str, Any]) -> None:
+    """Raise a ValueError if ``outer__inner`` is to be set of a value that has no parameters."""
+    for key in params:
+        name, _, inner = key.partition("__")
+        value = params.get(name, own.get(name))
+        if inner and name in own and (isinstance(value, type) or not hasattr(value, "set_params")):
+            kind = NAMED.get(name, {}).get(value) if isinstance(value, str) else None
+            remedy = f": {name}={kind.__name__}()" if kind else ""
+            raise ValueError(
+                f"{key} cannot be set, since {name}={value!r} has no parameters. Give {name} an "
+                f"object that has them{remedy}."
+            )
+
+
 def make_architecture(estimator: Any) -> Architecture:
     """Return the parameters that say what the network looks like."""
     names = (part.name for part in fields(Architecture))

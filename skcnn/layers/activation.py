@@ -10,13 +10,14 @@ from scipy.special import expit
 
 from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
+from skcnn._hyperparameters import Hyperparameters
 from skcnn.layers.base import Array, Layer, Parameters
 
 __all__ = ["Activation", "Logistic", "ReLU", "Tanh"]
 
 
 @dataclass(frozen=True)
-class Activation(Layer):
+class Activation(Layer, Hyperparameters):
     """An elementwise function whose derivative follows from its value.
 
     A subclass gives `function` and `multiply_by_derivative`. Set `is_increasing` to True if the
