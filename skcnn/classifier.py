@@ -246,10 +246,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         learning_rate: float = 3e-3,
         learning_rate_schedule: str | Schedule | Callable[[int], float] = "cosine",
         alpha: float | str = "auto",
-        max_grad_norm: float | None = None,
-        weight_averaging: str | WeightAveraging | None = None,
         label_smoothing: float = 0.0,
         augment: Any = None,
+        max_grad_norm: float | None = None,
+        weight_averaging: str | WeightAveraging | None = None,
         batch_size: int | str = "auto",
         max_iter: int = 15,
         shuffle: bool = True,
@@ -283,10 +283,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
         self.alpha = alpha
-        self.max_grad_norm = max_grad_norm
-        self.weight_averaging = weight_averaging
         self.label_smoothing = label_smoothing
         self.augment = augment
+        self.max_grad_norm = max_grad_norm
+        self.weight_averaging = weight_averaging
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.shuffle = shuffle

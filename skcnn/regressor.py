@@ -245,9 +245,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         learning_rate: float = 2e-3,
         learning_rate_schedule: str | Schedule | Callable[[int], float] = "cosine",
         alpha: float | str = "auto",
+        augment: Any = None,
         max_grad_norm: float | None = None,
         weight_averaging: str | WeightAveraging | None = None,
-        augment: Any = None,
         batch_size: int | str = "auto",
         max_iter: int = 20,
         shuffle: bool = True,
@@ -281,9 +281,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
         self.alpha = alpha
+        self.augment = augment
         self.max_grad_norm = max_grad_norm
         self.weight_averaging = weight_averaging
-        self.augment = augment
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.shuffle = shuffle

@@ -276,6 +276,17 @@ def test_docstrings_document_parameters_that_exist():
     assert unknown == set()
 
 
+def test_docstrings_document_parameters_in_the_order_of_the_signature():
+    wrong = {}
+    for name, value in objects_with_docstrings():
+        documented = documented_parameters(inspect.getdoc(value) if value.__doc__ else "")
+        if documented:
+            signature = inspect.signature(value).parameters
+            if documented != [each for each in signature if each in documented]:
+                wrong[name] = documented
+    assert wrong == {}
+
+
 def test_names_of_parameters_are_found_in_docstrings():
     text = (
         "Do.\n\nParameters\n----------\na, b : int\n    Two.\nc : int\n\nReturns\n-------\nd : int"
