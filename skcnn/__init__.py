@@ -1,7 +1,7 @@
 """Convolutional networks that are scikit-learn estimators, written from scratch on NumPy."""
 
-from skcnn._version import __version__
 from skcnn.classifier import ScratchCNNClassifier
+from skcnn.exceptions import __version__
 from skcnn.regressor import ScratchCNNRegressor
 
 __all__ = ["ScratchCNNClassifier", "ScratchCNNRegressor", "__version__"]

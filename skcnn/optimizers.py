@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._hyperparameters import Hyperparameters
+from skcnn._checks import Hyperparameters
 
 __all__ = ["SGD", "Adam", "Optimizer", "clip", "decay"]
 

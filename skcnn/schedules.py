@@ -8,7 +8,7 @@ from math import cos, inf, isfinite, pi
 from numbers import Integral, Real
 from typing import Any
 
-from skcnn._hyperparameters import Hyperparameters
+from skcnn._checks import Hyperparameters
 
 __all__ = ["Constant", "Cosine", "OneCycle", "Plateau", "Schedule"]
 

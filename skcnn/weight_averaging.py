@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skcnn._hyperparameters import Hyperparameters
+from skcnn._checks import Hyperparameters
 from skcnn.network import Network
 
 __all__ = ["ExponentialMovingAverage", "StochasticWeightAveraging", "WeightAveraging"]

@@ -1,13 +1,18 @@
-"""The warnings of skcnn."""
+"""The warnings and errors of skcnn."""
 
 import pickle
 
-from skcnn.exceptions import InconsistentVersionWarning
+import pytest
+
+from skcnn.exceptions import IncompatibleVersionError, InconsistentVersionWarning
 
 
-def test_the_warning_about_versions_names_both_and_can_be_pickled():
-    warning = InconsistentVersionWarning("ScratchCNNClassifier", "0.3.0", "0.2.0")
-    for each in (warning, pickle.loads(pickle.dumps(warning))):
-        assert each.estimator_name == "ScratchCNNClassifier"
-        assert (each.current_version, each.original_version) == ("0.3.0", "0.2.0")
-        assert "saved by skcnn 0.2.0 and is loaded by skcnn 0.3.0" in str(each)
+@pytest.mark.parametrize("kind", [InconsistentVersionWarning, IncompatibleVersionError])
+def test_what_is_said_of_versions_names_both_and_what_to_do_and_can_be_pickled(kind):
+    said = kind("ScratchCNNClassifier", "0.2.0", "0.3.0")
+    for each in (said, pickle.loads(pickle.dumps(said))):
+        assert each.name == "ScratchCNNClassifier"
+        assert (each.original_version, each.current_version) == ("0.2.0", "0.3.0")
+        assert "ScratchCNNClassifier was saved by skcnn 0.2.0" in str(each)
+        assert "skcnn 0.3.0" in str(each)
+        assert "fit a new model" in str(each)

@@ -28,10 +28,8 @@ MIDDLES = {
     "augmentation": 735,
     "initializers": 72,
     "_engine": 450,
-    "_hyperparameters": 760,
-    "_version": 300,
     "_checks": 450,
-    "exceptions": 610,
+    "exceptions": 735,
 }
 WIDTH, LINE_HEIGHT, BETWEEN = 940, 17, 44
 LETTER, SMALL_LETTER, LINE_LENGTH = 8.0, 6.6, 48

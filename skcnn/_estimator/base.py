@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skcnn._checks import shortened
+from skcnn._checks import with_inner
 from skcnn._data.batches import Images
 from skcnn._data.dtypes import resolve_dtype
 from skcnn._data.holdout import hold_out
@@ -30,6 +30,7 @@ from skcnn._data.validate import (
 )
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import thread_count
+from skcnn._estimator.advice import warn_of_first, warn_of_missing
 from skcnn._estimator.build import SPLITTING, build, continued, seed_sequence
 from skcnn._estimator.fitted import Columns, Fitted, unfitted_copy
 from skcnn._estimator.parameters import (
@@ -43,19 +44,18 @@ from skcnn._estimator.parameters import (
 from skcnn._estimator.sklearn_callbacks import CallbackSupportMixin, FitTasks
 from skcnn._estimator.targets import Targets
 from skcnn._estimator.train import train_model
-from skcnn._hyperparameters import with_inner
 from skcnn._training.prediction import outputs_of
-from skcnn._version import KEY, NOT_NOTED, __version__, refusal
 from skcnn.augmentation import Augment
-from skcnn.exceptions import InconsistentVersionWarning
+from skcnn.exceptions import (
+    IncompatibleVersionError,
+    InconsistentVersionWarning,
+    __version__,
+)
 from skcnn.layers import Activation
-from skcnn.network import Network
+from skcnn.network import VERSION_KEY, VERSION_NOT_KEPT, Network
 from skcnn.optimizers import Optimizer
 from skcnn.schedules import Schedule
 from skcnn.weight_averaging import WeightAveraging
-
-# Fewer samples than this in a first call say too little of the scale of all that follow.
-FEW_SAMPLES = 8
 
 Array = npt.NDArray[Any]
 Learn = Callable[[Data, Any], tuple[Targets, Data]]
@@ -174,19 +174,19 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), KEY: __version__}
+        return {**super().__getstate__(), VERSION_KEY: __version__}
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
-        version = saved.get(KEY)
-        name = type(self).__name__
-        if version is None and "network_" in saved:
-            raise ValueError(refusal(name, version))
+        version = saved.get(VERSION_KEY, VERSION_NOT_KEPT)
         if version != __version__:
-            warn(InconsistentVersionWarning(name, __version__, version or NOT_NOTED), stacklevel=2)
+            versions = (type(self).__name__, version, __version__)
+            if version == VERSION_NOT_KEPT and "network_" in saved:
+                raise IncompatibleVersionError(*versions)
+            warn(InconsistentVersionWarning(*versions), stacklevel=2)
         parameters = signature(type(self)).parameters.values()
         new = {part.name: part.default for part in parameters if part.default is not part.empty}
         state = new | saved
-        state.pop(KEY, None)
+        state.pop(VERSION_KEY, None)
         super().__setstate__(state)
 
     def _check_y(self, y: Any, name: str) -> Array:
@@ -204,7 +204,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         given = self._validate(X, y, sample_weight, validation, earlier)
         targets, parts, seed = self._encode(given, self._learn_targets, earlier)
         if self.warm_start and earlier is None:
-            self._warn_of_first(targets, parts.training)
+            warn_of_first(self, targets, parts.training)
         start = self._build(given, targets, parts, seed, earlier)
         trained, interrupt = train_model(
             self, start, *parts, self.max_iter, tasks, keep_state=self.warm_start
@@ -225,7 +225,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         given = self._validate(X, y, sample_weight, (None, None, None), earlier)
         targets, parts, seed = self._encode(given, learn_targets, earlier)
         if earlier is None:
-            self._warn_of_first(targets, parts.training)
+            warn_of_first(self, targets, parts.training)
         start = self._build(given, targets, parts, seed, earlier)
         trained, interrupt = train_model(self, start, *parts, None, FitTasks(), keep_state=True)
         if interrupt is not None:
@@ -274,37 +274,8 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         rng = np.random.default_rng(seed_sequence(seed, SPLITTING))
         training, held_out = hold_out(targets.strata(data), self.validation_fraction, rng)
         parts = Parts(data.take(training), data.take(held_out))
-        self._warn_of_missing(targets, parts)
+        warn_of_missing(self, targets, parts.training, data.take(held_out))
         return targets, parts, seed
-
-    def _warn_of_missing(self, targets: Targets, parts: Parts) -> None:
-        """Warn of classes that early stopping could not hold out a sample of."""
-        assert parts.held_out is not None
-        missing, n = targets.missing_from(parts.held_out), len(parts.held_out)
-        if missing:
-            warn(
-                f"early_stopping holds out {n} of {n + len(parts.training)} samples, and none of "
-                f"the classes {shortened(missing)}, which the validation score therefore does not "
-                f"count. Pass X_val and y_val, set a larger validation_fraction than "
-                f"{self.validation_fraction}, or give at least two samples of each class.",
-                stacklevel=6,
-            )
-
-    def _warn_of_first(self, targets: Targets, data: Data) -> None:
-        """Warn of a first call that is no measure of the scale of all that follow."""
-        learned = [*(["X"] if self.standardize else []), *(["y"] if targets.has_scale else [])]
-        if len(data) < FEW_SAMPLES and learned:
-            found = f"n_samples={len(data)}"
-        elif targets.has_scale and (data.y == data.y[0]).all(axis=0).any():
-            found, learned = "the same y, or a column of y, in all samples", ["y"]
-        else:
-            return
-        warn(
-            f"The first call has {found}, and the mean and standard deviation of "
-            f"{' and of '.join(learned)} are learned from it for good. Later samples may lie far "
-            f"outside of that. Pass at least {FEW_SAMPLES} typical samples in the first call.",
-            stacklevel=5,
-        )
 
     def _build(
         self, given: Given, targets: Targets, parts: Parts, seed: Array, earlier: Fitted | None

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skcnn._checks import Hyperparameters
 from skcnn._engine.workspace import Workspace
-from skcnn._hyperparameters import Hyperparameters
 
 __all__ = ["Augment", "Augmentation", "Compose", "augment_batch", "check_augment"]
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
+from skcnn._checks import Hyperparameters
 from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
-from skcnn._hyperparameters import Hyperparameters
 from skcnn.layers.base import Array, Layer, Parameters
 
 __all__ = ["Activation", "Logistic", "ReLU", "Tanh"]

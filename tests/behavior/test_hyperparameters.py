@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from sklearn.base import clone
 
-from skcnn._hyperparameters import with_inner
+from skcnn._checks import with_inner
 from skcnn.augmentation import Compose, HorizontalFlip, RandomErasing, Rotation, Shift
 from skcnn.layers import Tanh
 from skcnn.optimizers import SGD, Adam, Optimizer
