@@ -1,8 +1,7 @@
 """Convolutional networks that are scikit-learn estimators, written from scratch on NumPy."""
 
 from skcnn.classifier import ScratchCNNClassifier
+from skcnn.exceptions import __version__
 from skcnn.regressor import ScratchCNNRegressor
 
 __all__ = ["ScratchCNNClassifier", "ScratchCNNRegressor", "__version__"]
-
-__version__ = "0.1.0"

@@ -1,9 +1,11 @@
-"""Checks of integers, counts and what is given for each axis."""
+"""What users give: integers, counts, values for each axis, and hyper-parameters by name."""
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import fields, replace
 from numbers import Integral
-from typing import Any, TypeGuard
+from typing import Any, Self, TypeGuard
 
 import numpy.typing as npt
 
@@ -35,3 +37,88 @@ def per_axis(value: int | tuple[int, ...], rank: int, name: str) -> tuple[int, .
             f"one for each spatial axis."
         )
     return tuple(int(v) for v in values)
+
+
+def shortened(labels: list[Any], most: int = 10) -> str:
+    """Return a list for a message, of `most` entries at most."""
+    more = len(labels) - most
+    return f"{labels[:most]} and {more} more" if more > 0 else str(labels)
+
+
+class Hyperparameters:
+    """A frozen dataclass whose fields scikit-learn's searches find by name.
+
+    scikit-learn sets parameters in place. Such a value never changes, so `set_params` returns
+    another one, and the estimator that holds it puts that in its place.
+    """
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the hyper-parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to name those of values within as well, as ``outer__inner``.
+
+        Returns
+        -------
+        params : dict
+            In the order of the fields.
+        """
+        params: dict[str, Any] = {}
+        for field in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            value = getattr(self, field.name)
+            if deep and isinstance(value, Hyperparameters):
+                inner = value.get_params().items()
+                params |= {f"{field.name}__{name}": each for name, each in inner}
+            if field.init:
+                params[field.name] = value
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Return a value with these hyper-parameters in place of its own, which does not change.
+
+        Parameters
+        ----------
+        **params : dict
+            By name; ``outer__inner`` is a hyper-parameter of a value within.
+
+        Returns
+        -------
+        value : of the same class
+            Another value.
+
+        Raises
+        ------
+        ValueError
+            If there is no such hyper-parameter, or its value is wrong.
+        """
+        own = self.get_params(deep=False)
+        result = with_inner(params, own)
+        unknown = [name for name in result if name not in own]
+        if unknown:
+            raise ValueError(f"{self!r} has no parameters named {unknown}. It has {sorted(own)}.")
+        return replace(self, **result)  # type: ignore[type-var]
+
+    def __sklearn_clone__(self) -> Self:
+        return deepcopy(self)
+
+
+def with_inner(params: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters in which ``outer__inner`` has become a value of ``name``.
+
+    Parameters
+    ----------
+    params : dict
+        What is to be set.
+    own : dict
+        What there is by name. Where that, or what `params` sets it to, is no
+        :class:`Hyperparameters`, ``outer__inner`` stays as it is.
+    """
+    held = own | params
+    result, inner = dict(params), dict[str, dict[str, Any]]()
+    for key in params:
+        name, _, rest = key.partition("__")
+        if rest and isinstance(held.get(name), Hyperparameters):
+            inner.setdefault(name, {})[rest] = result.pop(key)
+    return result | {name: held[name].set_params(**values) for name, values in inner.items()}

@@ -14,7 +14,9 @@ from sklearn.utils.metaestimators import available_if
 from skcnn._data.labels import check_classes, check_labels
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import Interval, StrOptions, _fit_context
+from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._estimator.base import BaseCNN, can_continue
+from skcnn._estimator.parameters import AutoAlpha
 from skcnn._estimator.targets import ClassTargets
 from skcnn.layers import Activation
 from skcnn.losses import CrossEntropy
@@ -98,11 +100,11 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         loss, has not improved for three epochs. A callable takes the number of steps taken
         so far and returns the factor. In `partial_fit` the number of epochs is unknown: with
         "cosine" and "one_cycle" its rate is constant. See :mod:`skcnn.schedules`.
-    alpha : float, default=0.1
+    alpha : float or "auto", default="auto"
         Decoupled weight decay: before each step weights shrink by the factor
         ``1 - learning_rate * alpha``. Biases do not. With "lbfgs" it is an L2 term: ``alpha / 2``
-        times the sum of the squares of these weights is added to the loss, which is a mean;
-        0.001 is a better start there.
+        times the sum of the squares of these weights is added to the loss, which is a mean.
+        "auto": 0.1, and 0.001 with "lbfgs".
     label_smoothing : float, default=0.0
         Fraction of each target's probability that is spread evenly over all classes.
     augment : Augmentation, callable, or sequence of them, default=None
@@ -123,7 +125,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         mini-batch.
     max_iter : int, default=15
         Number of epochs. With "lbfgs" the maximum number of iterations; it ends sooner if no step
-        decreases the loss, and usually needs some hundreds.
+        decreases the loss, and usually needs some hundreds. If they were too few, there is a
+        :class:`~sklearn.exceptions.ConvergenceWarning`.
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     tol : float, default=None
@@ -138,14 +141,16 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         "plateau".
     validation_fraction : float, default=0.1
         Fraction of the samples that `early_stopping` holds out if no validation set is given,
-        rounded up and stratified; a class of one sample stays in training.
+        rounded up and stratified. Each class of at least two samples is in both parts if so many
+        are held out, or else a warning names it; a class of one sample stays in training.
     scoring : str or callable, default="loss"
         The validation score; greater is better: "loss" (the negative loss), "accuracy",
         the name of another scikit-learn scorer, or ``scorer(estimator, X, y)``. Flat X is passed.
     class_weight : dict or "balanced", default=None
         Factor of the sample weights of each class, in training and validation. A class that the
-        dict does not name has the factor 1. "balanced": inversely proportional to the sum of the
-        class's sample weights; not in `partial_fit`.
+        dict does not name has the factor 1; a label that is no class of this y is passed over, but
+        one at least must be. "balanced": inversely proportional to the sum of the class's sample
+        weights; `partial_fit` does not exist then.
     warm_start : bool, default=False
         Whether another call of `fit` continues from the last one, for `max_iter` more epochs.
     n_jobs : int, default=None
@@ -214,6 +219,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     True
     """
 
+    _auto_alpha: ClassVar[AutoAlpha] = AutoAlpha(weight_decay=0.1, l2=0.001)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,
         "label_smoothing": [Interval(Real, 0, 1, closed="both")],
@@ -241,11 +247,11 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         solver: str | Optimizer = "adam",
         learning_rate: float = 3e-3,
         learning_rate_schedule: str | Schedule | Callable[[int], float] = "cosine",
-        alpha: float = 0.1,
-        max_grad_norm: float | None = None,
-        weight_averaging: str | WeightAveraging | None = None,
+        alpha: float | str = "auto",
         label_smoothing: float = 0.0,
         augment: Any = None,
+        max_grad_norm: float | None = None,
+        weight_averaging: str | WeightAveraging | None = None,
         batch_size: int | str = "auto",
         max_iter: int = 15,
         shuffle: bool = True,
@@ -279,10 +285,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
         self.alpha = alpha
-        self.max_grad_norm = max_grad_norm
-        self.weight_averaging = weight_averaging
         self.label_smoothing = label_smoothing
         self.augment = augment
+        self.max_grad_norm = max_grad_norm
+        self.weight_averaging = weight_averaging
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.shuffle = shuffle
@@ -338,7 +344,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
             also if features, classes or the architecture changed. The estimator is left as it was
             before the call.
         """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+        validation = (X_val, y_val, sample_weight_val)
+        return with_numpy_settings(lambda: self._fit(X, y, sample_weight, validation))
 
     @available_if(can_continue)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -347,7 +354,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
 
         The statistics that standardize the input, the working dtype and the architecture are fixed
         at the first call. The optimizer's state is kept between calls. The method does not exist
-        with `early_stopping` or ``solver="lbfgs"``.
+        with `early_stopping`, ``solver="lbfgs"`` or ``class_weight="balanced"``, since one call
+        does not know the other samples.
 
         Parameters
         ----------
@@ -369,20 +377,14 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         ------
         ValueError
             As in :meth:`fit`, and if `classes` is missing at first or changed later, if a label
-            is none of them, if the architecture's parameters were changed in between, or with
-            ``class_weight="balanced"``, since one call does not know the other samples.
+            is none of them, or if the architecture's parameters were changed in between.
         """
 
         def learn_targets(data: Data, known: ClassTargets | None) -> tuple[ClassTargets, Data]:
-            if isinstance(self.class_weight, str):
-                raise ValueError(
-                    f"class_weight={self.class_weight!r} is not known in partial_fit, which does "
-                    f"not see all rows. Pass a dict, or sample_weight."
-                )
             all_classes = check_classes(classes, None if known is None else known.classes)
             return ClassTargets.of_classes(data, all_classes, self.class_weight, self._loss)
 
-        return self._partial_fit(X, y, sample_weight, learn_targets)
+        return with_numpy_settings(lambda: self._partial_fit(X, y, sample_weight, learn_targets))
 
     def predict(self, X: Any) -> Array:
         """Return the most probable class of each image.

@@ -11,10 +11,15 @@ import numpy.typing as npt
 
 from skcnn._engine.plan import make_plan
 from skcnn._engine.workspace import Workspace
+from skcnn.exceptions import IncompatibleVersionError, __version__
 from skcnn.layers import Layer
 from skcnn.layers.base import Array, Parameters, Shape
 
 __all__ = ["Network"]
+
+# Under which what is saved notes the version that saved it, and what did not note it.
+VERSION_KEY = "_skcnn_version"
+VERSION_NOT_KEPT = "0.1.0 or a development version before 0.2.0"
 
 
 class Network:
@@ -209,10 +214,13 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         names = ("layers", "shapes", "parameters", "state")
-        return {name: self.__dict__[name] for name in names}
+        return {name: self.__dict__[name] for name in names} | {VERSION_KEY: __version__}
 
     def __setstate__(self, saved: dict[str, Any]) -> None:
+        if VERSION_KEY not in saved:
+            raise IncompatibleVersionError("network", VERSION_NOT_KEPT, __version__)
         self.__dict__.update(saved)
+        del self.__dict__[VERSION_KEY]
         self._lay_out()
 
 

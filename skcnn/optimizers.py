@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skcnn._checks import Hyperparameters
+
 __all__ = ["SGD", "Adam", "Optimizer", "clip", "decay"]
 
 Array = npt.NDArray[Any]
@@ -37,7 +39,7 @@ def clip(gradient: Array, max_norm: float) -> None:
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class Optimizer(Hyperparameters):
     """Hyper-parameters of an update rule; what it remembers is in a separate state.
 
     A subclass overrides both methods. The state is a dict of arrays and numbers, so that it can

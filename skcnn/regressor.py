@@ -13,7 +13,9 @@ from sklearn.utils.metaestimators import available_if
 
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import StrOptions, _fit_context
+from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._estimator.base import BaseCNN, can_continue
+from skcnn._estimator.parameters import AutoAlpha
 from skcnn._estimator.targets import NumberTargets
 from skcnn.layers import Activation
 from skcnn.losses import AbsoluteError, Loss, SquaredError
@@ -103,10 +105,11 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         loss, has not improved for three epochs. A callable takes the number of steps taken
         so far and returns the factor. In `partial_fit` the number of epochs is unknown: with
         "cosine" and "one_cycle" its rate is constant. See :mod:`skcnn.schedules`.
-    alpha : float, default=0.0
+    alpha : float or "auto", default="auto"
         Decoupled weight decay: before each step weights shrink by the factor
         ``1 - learning_rate * alpha``. Biases do not. With "lbfgs" it is an L2 term: ``alpha / 2``
         times the sum of the squares of these weights is added to the loss, which is a mean.
+        "auto": 0.
     augment : Augmentation, callable, or sequence of them, default=None
         How the images of a mini-batch are changed in training, such as ``Shift(2)`` or
         ``[Shift(0.1), HorizontalFlip()]`` of :mod:`skcnn.augmentation`. A function
@@ -125,7 +128,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         mini-batch.
     max_iter : int, default=20
         Number of epochs. With "lbfgs" the maximum number of iterations; it ends sooner if no step
-        decreases the loss, and usually needs some hundreds.
+        decreases the loss, and usually needs some hundreds. If they were too few, there is a
+        :class:`~sklearn.exceptions.ConvergenceWarning`.
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     tol : float, default=None
@@ -212,6 +216,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
     True
     """
 
+    _auto_alpha: ClassVar[AutoAlpha] = AutoAlpha(weight_decay=0.0, l2=0.0)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,
         "loss": [StrOptions(set(LOSSES))],
@@ -240,10 +245,10 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         solver: str | Optimizer = "adam",
         learning_rate: float = 2e-3,
         learning_rate_schedule: str | Schedule | Callable[[int], float] = "cosine",
-        alpha: float = 0.0,
+        alpha: float | str = "auto",
+        augment: Any = None,
         max_grad_norm: float | None = None,
         weight_averaging: str | WeightAveraging | None = None,
-        augment: Any = None,
         batch_size: int | str = "auto",
         max_iter: int = 20,
         shuffle: bool = True,
@@ -277,9 +282,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
         self.alpha = alpha
+        self.augment = augment
         self.max_grad_norm = max_grad_norm
         self.weight_averaging = weight_averaging
-        self.augment = augment
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.shuffle = shuffle
@@ -334,7 +339,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
             also if features, the number of outputs or the architecture are not those of before.
             The estimator is left as it was before the call.
         """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+        validation = (X_val, y_val, sample_weight_val)
+        return with_numpy_settings(lambda: self._fit(X, y, sample_weight, validation))
 
     @available_if(can_continue)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -365,7 +371,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
             As in :meth:`fit`, and if the number of outputs or the architecture's parameters were
             changed in between.
         """
-        return self._partial_fit(X, y, sample_weight, self._learn_targets)
+        return with_numpy_settings(
+            lambda: self._partial_fit(X, y, sample_weight, self._learn_targets)
+        )
 
     def predict(self, X: Any) -> Array:
         """Return the numbers that the network predicts for each image.

@@ -8,6 +8,8 @@ from math import cos, inf, isfinite, pi
 from numbers import Integral, Real
 from typing import Any
 
+from skcnn._checks import Hyperparameters
+
 __all__ = ["Constant", "Cosine", "OneCycle", "Plateau", "Schedule"]
 
 State = dict[str, Any]
@@ -17,7 +19,7 @@ WARM_UP_START = 0.1
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(Hyperparameters):
     """Hyper-parameters of a schedule; what it remembers is in a separate state.
 
     A subclass overrides :meth:`factor` and, where it learns from scores, :meth:`start` and

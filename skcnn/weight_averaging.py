@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from skcnn._checks import Hyperparameters
 from skcnn.network import Network
 
 __all__ = ["ExponentialMovingAverage", "StochasticWeightAveraging", "WeightAveraging"]
@@ -16,7 +17,7 @@ Average = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class WeightAveraging:
+class WeightAveraging(Hyperparameters):
     """An average of a network's parameters and non-trainable state over steps or epochs.
 
     Hyper-parameters only. The average is in a dict, so that it can be copied and saved:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skcnn._checks import check_count, per_axis
+from skcnn._checks import check_count, per_axis, shortened
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,9 @@ def test_a_count_that_is_none_is_named(value):
     with pytest.raises(ValueError, match=r"must be an integer of at least 1\.") as caught:
         check_count(value, "n_filters")
     assert f"n_filters={value!r}" in str(caught.value)
+
+
+def test_a_long_list_is_shortened_for_a_message():
+    assert shortened(list("abc")) == "['a', 'b', 'c']"
+    assert shortened(list(range(10))) == str(list(range(10)))
+    assert shortened(list(range(12)), most=2) == "[0, 1] and 10 more"

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skcnn._checks import shortened
+
 Array = npt.NDArray[Any]
 
 
@@ -21,7 +23,8 @@ def weight_of_each_class(
     Parameters
     ----------
     class_weight : dict or "balanced"
-        A class that the dict does not name counts 1. "balanced": sum of all weights / (number of
+        A class that the dict does not name counts 1; a label that is no class, as one that a
+        fold lacks, is passed over. "balanced": sum of all weights / (number of
         classes * sum of the weights of the class).
     classes : ndarray of shape (n_classes,)
         Labels.
@@ -33,7 +36,7 @@ def weight_of_each_class(
     Raises
     ------
     ValueError
-        If the dict names a label that is no class, or holds what is no weight.
+        If the dict names no class at all, or holds what is no weight.
     """
     if isinstance(class_weight, str):
         counts = np.bincount(targets, weights, len(classes))
@@ -42,11 +45,11 @@ def weight_of_each_class(
         balanced: Array = counts.sum(where=present) / (present.sum() * counts)
         return balanced
     labels = classes.tolist()
-    unknown = [label for label in class_weight if label not in set(labels)]
-    if unknown:
+    if class_weight and set(labels).isdisjoint(class_weight):
         raise ValueError(
-            f"class_weight names {unknown}, but the classes are {labels}. Leave out what is no "
-            f"class, and write labels in the type that y has."
+            f"class_weight names {shortened([*class_weight])}, but the classes are "
+            f"{shortened(labels)}. Name at least one of them, and write labels in the type that y "
+            f"has."
         )
     for label, weight in class_weight.items():
         if not isinstance(weight, Real) or not isfinite(weight) or float(weight) < 0:

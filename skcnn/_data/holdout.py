@@ -13,8 +13,9 @@ Array = npt.NDArray[Any]
 def hold_out(strata: Array, fraction: float, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return numbers of rows to train on and of rows to hold out, both sorted.
 
-    Each stratum gives its share, to within one row, and keeps at least one row for training.
-    Remainders go to the largest, ties by lot.
+    Each stratum keeps at least one row for training. Each of two rows or more gives at least one,
+    where so many rows are held out, and otherwise its share, to within one row; what that takes
+    comes from those that give most above their share. Remainders go to the largest, ties by lot.
 
     Parameters
     ----------
@@ -41,11 +42,15 @@ def hold_out(strata: Array, fraction: float, rng: np.random.Generator) -> tuple[
             f"set early_stopping=False."
         )
     wanted = n_held_out * counts / n
-    taken = np.minimum(np.floor(wanted).astype(int), room)
+    least = np.minimum(room, int(n_held_out >= np.count_nonzero(room)))
+    taken = np.clip(np.floor(wanted).astype(int), least, room)
     lots = rng.permutation(len(counts))
     while taken.sum() < n_held_out:
         lacking = np.where(taken < room, wanted - taken, -np.inf)
         taken[lots[lacking[lots].argmax()]] += 1
+    while taken.sum() > n_held_out:
+        above = np.where(taken > least, taken - wanted, -np.inf)
+        taken[lots[above[lots].argmax()]] -= 1
     order = rng.permutation(n)
     order = order[np.argsort(strata[order], kind="stable")]  # by stratum, shuffled within
     rank = np.arange(n) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -5,12 +5,14 @@ from inspect import Parameter, signature
 from typing import Any
 
 from sklearn.base import _fit_context
+from sklearn.metrics._scorer import _BaseScorer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
 __all__ = [
     "Interval",
     "StrOptions",
+    "_BaseScorer",
     "_check_sample_weight",
     "_fit_context",
     "takes_sample_weight",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from inspect import signature
 from typing import Any, ClassVar, NamedTuple, Self
+from warnings import warn
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skcnn._checks import with_inner
 from skcnn._data.batches import Images
 from skcnn._data.dtypes import resolve_dtype
 from skcnn._data.holdout import hold_out
@@ -28,11 +31,14 @@ from skcnn._data.validate import (
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.threads import thread_count
+from skcnn._estimator.advice import warn_of_first, warn_of_missing
 from skcnn._estimator.build import SPLITTING, build, continued, seed_sequence
 from skcnn._estimator.fitted import Columns, Fitted, unfitted_copy
 from skcnn._estimator.parameters import (
     PARAMETER_CONSTRAINTS,
+    AutoAlpha,
     check_full_batch,
+    check_inner,
     followed_score,
     takes_all_samples,
 )
@@ -41,8 +47,13 @@ from skcnn._estimator.targets import Targets
 from skcnn._estimator.train import train_model
 from skcnn._training.prediction import outputs_of
 from skcnn.augmentation import Augment
+from skcnn.exceptions import (
+    IncompatibleVersionError,
+    InconsistentVersionWarning,
+    __version__,
+)
 from skcnn.layers import Activation
-from skcnn.network import Network
+from skcnn.network import VERSION_KEY, VERSION_NOT_KEPT, Network
 from skcnn.optimizers import Optimizer
 from skcnn.schedules import Schedule
 from skcnn.weight_averaging import WeightAveraging
@@ -68,12 +79,18 @@ class Parts(NamedTuple):
     held_out: Data | None
 
 
-def can_continue(estimator: BaseCNN) -> bool:
+def can_continue(estimator: Any) -> bool:
     """Return whether partial_fit exists; raise an AttributeError that says why it does not."""
     if estimator.early_stopping:
         raise AttributeError(
             "partial_fit is not available with early_stopping=True, since a single epoch cannot "
             "be stopped early. Set early_stopping=False, or use warm_start=True."
+        )
+    class_weight = vars(estimator).get("class_weight")  # only classifiers have one
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        raise AttributeError(
+            f"partial_fit is not available with class_weight={class_weight!r}, since a "
+            f"single call does not know the other samples. Pass a dict, or sample_weight."
         )
     if takes_all_samples(estimator.solver):
         raise AttributeError(
@@ -110,7 +127,8 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     solver: str | Optimizer
     learning_rate: float
     learning_rate_schedule: str | Schedule | Callable[[int], float]
-    alpha: float
+    alpha: float | str
+    _auto_alpha: ClassVar[AutoAlpha]
     max_grad_norm: float | None
     weight_averaging: str | WeightAveraging | None
     batch_size: int | str
@@ -130,6 +148,48 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     network_: Network
     image_shape_: tuple[int, ...]
 
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, as everywhere in scikit-learn.
+
+        Parameters
+        ----------
+        **params : dict
+            By name. ``solver__momentum=0.5`` is a parameter of the optimizer that `solver` holds,
+            which is replaced, not changed; so with `learning_rate_schedule`, `weight_averaging`,
+            `augment` and `activation`.
+
+        Returns
+        -------
+        self : estimator
+            With these parameters.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        own = self.get_params(deep=False)
+        result = with_inner(params, own)
+        check_inner(result, own)
+        super().set_params(**result)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), VERSION_KEY: __version__}
+
+    def __setstate__(self, saved: dict[str, Any]) -> None:
+        version = saved.get(VERSION_KEY, VERSION_NOT_KEPT)
+        if version != __version__:
+            versions = (type(self).__name__, version, __version__)
+            if version == VERSION_NOT_KEPT and "network_" in saved:
+                raise IncompatibleVersionError(*versions)
+            warn(InconsistentVersionWarning(*versions), stacklevel=2)
+        parameters = signature(type(self)).parameters.values()
+        new = {part.name: part.default for part in parameters if part.default is not part.empty}
+        state = new | saved
+        state.pop(VERSION_KEY, None)
+        super().__setstate__(state)
+
     def _check_y(self, y: Any, name: str) -> Array:
         """Return y as an array with one entry a sample, or raise a ValueError."""
         raise NotImplementedError
@@ -142,8 +202,9 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         """Train for `max_iter` epochs, afresh or with `warm_start` further."""
         earlier = self._earlier() if self.warm_start else None
         tasks = FitTasks(self, self.max_iter, X, y, sample_weight)
-        given = X, y, sample_weight, validation
-        start, parts = self._prepare(given, self._learn_targets, earlier)
+        given = self._validate(X, y, sample_weight, validation, earlier)
+        targets, parts, seed = self._encode(given, self._learn_targets, earlier)
+        start = self._build(given, targets, parts, seed, earlier, goes_on=self.warm_start)
         trained, interrupt = train_model(
             self, start, *parts, self.max_iter, tasks, keep_state=self.warm_start
         )
@@ -160,29 +221,14 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, learn_targets: Learn) -> Self:
         """Train for one epoch; `learn_targets` does what the method does for fit."""
         earlier = self._earlier()
-        given = X, y, sample_weight, (None, None, None)
-        start, parts = self._prepare(given, learn_targets, earlier)
+        given = self._validate(X, y, sample_weight, (None, None, None), earlier)
+        targets, parts, seed = self._encode(given, learn_targets, earlier)
+        start = self._build(given, targets, parts, seed, earlier, goes_on=True)
         trained, interrupt = train_model(self, start, *parts, None, FitTasks(), keep_state=True)
         if interrupt is not None:
             raise interrupt
         self._publish(trained)
         return self
-
-    def _prepare(
-        self,
-        given: tuple[Any, Any, Any, tuple[Any, Any, Any]],
-        learn_targets: Learn,
-        earlier: Fitted | None,
-    ) -> tuple[Fitted, Parts]:
-        """Return the model that training starts from, and its data."""
-
-        def prepare() -> tuple[Fitted, Parts]:
-            checked = self._validate(*given, earlier)
-            targets, parts, seed = self._encode(checked, learn_targets, earlier)
-            return self._build(checked, targets, parts, seed, earlier), parts
-
-        # scikit-learn's checks and NumPy's generators use np.errstate, which may be interrupted
-        return with_numpy_settings(prepare)
 
     def _validate(
         self,
@@ -224,15 +270,26 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
             return targets, Parts(data, None), seed
         rng = np.random.default_rng(seed_sequence(seed, SPLITTING))
         training, held_out = hold_out(targets.strata(data), self.validation_fraction, rng)
-        return targets, Parts(data.take(training), data.take(held_out)), seed
+        parts = Parts(data.take(training), data.take(held_out))
+        warn_of_missing(self, targets, parts.training, data.take(held_out))
+        return targets, parts, seed
 
     def _build(
-        self, given: Given, targets: Targets, parts: Parts, seed: Array, earlier: Fitted | None
+        self,
+        given: Given,
+        targets: Targets,
+        parts: Parts,
+        seed: Array,
+        earlier: Fitted | None,
+        *,
+        goes_on: bool,
     ) -> Fitted:
-        """Return the model that training starts from."""
+        """Return the model that training starts from, with which further calls may go on."""
         followed = followed_score(self, validated=parts.held_out is not None)
         if earlier:
             return continued(self, earlier, parts.training, targets, followed)
+        if goes_on:
+            warn_of_first(self, targets, parts.training)
         _, _, columns, image_shape, dtype = given
         return build(self, parts.training, targets, columns, image_shape, dtype, seed, followed)
 

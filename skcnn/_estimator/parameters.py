@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import get_scorer_names
@@ -59,7 +59,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "solver": [StrOptions({*OPTIMIZERS, "lbfgs"}), Optimizer],
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
     "learning_rate_schedule": [StrOptions(set(SCHEDULES)), Schedule, callable],
-    "alpha": [Interval(Real, 0, None, closed="left")],
+    "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
     "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
     "weight_averaging": [StrOptions(set(AVERAGINGS)), WeightAveraging, None],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -79,6 +79,29 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
+
+
+# What names stand for: objects that have parameters of their own.
+NAMED: dict[str, dict[str, type]] = {
+    "solver": {**OPTIMIZERS},
+    "learning_rate_schedule": {**SCHEDULES},
+    "weight_averaging": {**AVERAGINGS},
+    "activation": {**ACTIVATIONS},
+}
+
+
+def check_inner(params: dict[str, Any], own: dict[str, Any]) -> None:
+    """Raise a ValueError if ``outer__inner`` is to be set of a value that has no parameters."""
+    for key in params:
+        name, _, inner = key.partition("__")
+        value = params.get(name, own.get(name))
+        if inner and name in own and (isinstance(value, type) or not hasattr(value, "set_params")):
+            kind = NAMED.get(name, {}).get(value) if isinstance(value, str) else None
+            remedy = f": {name}={kind.__name__}()" if kind else ""
+            raise ValueError(
+                f"{key} cannot be set, since {name}={value!r} has no parameters. Give {name} an "
+                f"object that has them{remedy}."
+            )
 
 
 def make_architecture(estimator: Any) -> Architecture:
@@ -112,11 +135,26 @@ def make_plan(estimator: Any, n: int, n_epochs: int | None) -> Plan:
     return Plan(
         resolve_batch_size(estimator.batch_size, n),
         estimator.learning_rate,
-        estimator.alpha,
+        resolve_alpha(estimator),
         estimator.shuffle,
         estimator.max_grad_norm,
         n_epochs,
     )
+
+
+class AutoAlpha(NamedTuple):
+    """What `alpha="auto"` stands for: two different terms have two different defaults."""
+
+    weight_decay: float
+    l2: float
+
+
+def resolve_alpha(estimator: Any) -> float:
+    """Return the weight decay, or where all samples are taken at once the L2 term."""
+    if isinstance(estimator.alpha, str):
+        auto: AutoAlpha = estimator._auto_alpha
+        return auto.l2 if takes_all_samples(estimator.solver) else auto.weight_decay
+    return float(estimator.alpha)
 
 
 def resolve_batch_size(batch_size: int | str, n: int) -> int:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from math import isnan, nan
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
-from sklearn.base import BaseEstimator
+import numpy.typing as npt
+from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 
 from skcnn._data.samples import Data
-from skcnn._data.sklearn_compat import takes_sample_weight
+from skcnn._data.sklearn_compat import _BaseScorer, takes_sample_weight
 from skcnn._estimator.fitted import Fitted, unfitted_copy
 from skcnn.network import Network
 
+Array = npt.NDArray[Any]
+
 
 def validation_score(
-    estimator: BaseEstimator, scoring: Any, fitted: Fitted, held_out: Data
+    estimator: Any, scoring: Any, fitted: Fitted, held_out: Data
 ) -> str | Callable[[Network], Any]:
     """Return "loss" or "accuracy", or a function that asks the scorer about a network.
 
@@ -34,7 +40,7 @@ def validation_score(
     ------
     ValueError
         If the scorer takes no weights and samples differ in weight, or if scikit-learn's scorer
-        cannot score the data.
+        cannot score the data, or predictions of this kind of estimator.
     """
     if isinstance(scoring, str) and scoring in ("loss", "accuracy"):
         return scoring
@@ -55,17 +61,62 @@ def validation_score(
         model.network_ = network
         return scorer(model, images, held_out.y, **weighing)
 
-    if isinstance(scoring, str):  # a function of the user's may count its calls
-        _try(score, fitted.network, scoring)
+    def score_of(outputs: Array) -> Any:
+        vars(model)["_outputs"] = lambda X: outputs
+        try:
+            return scorer(model, images, held_out.y, **weighing)
+        finally:
+            del vars(model)["_outputs"]
+
+    if isinstance(scorer, _BaseScorer):  # a function of the user's may count its calls
+        right, *wrong = fitted.targets.example_outputs(fitted.samples(held_out, "y_val").targets)
+        named = isinstance(scoring, str)
+        value, reason = _ask(lambda: score_of(right), strict=named)
+        if not reason:
+            _, reason = _ask(lambda: score(fitted.network))
+        if not reason and named:
+            reason = _tells_nothing(value, [_ask(partial(score_of, each))[0] for each in wrong])
+        if reason:
+            raise ValueError(_advice(estimator, scoring, reason))
     return score
 
 
-def _try(score: Callable[[Network], Any], network: Network, scoring: str) -> None:
-    """Score once before training, which may take long."""
-    try:
-        score(network)
-    except ValueError as error:
-        raise ValueError(
-            f"scoring={scoring!r} cannot score this validation set: {error} Choose another "
-            f"scorer, such as 'loss' or 'accuracy', or pass an X_val that has all classes."
-        ) from error
+def _ask(score: Callable[[], Any], *, strict: bool = False) -> tuple[float, str]:
+    """Return a score, and why there is none, if so.
+
+    Parameters
+    ----------
+    score : callable
+        Asks the scorer.
+    strict : bool, default=False
+        Whether a warning is a reason, too: scikit-learn's scorers warn of right predictions if
+        their score means nothing.
+    """
+    with catch_warnings():
+        simplefilter("ignore")
+        if strict:
+            simplefilter("error", UserWarning)
+        try:
+            value = float(score())
+        except Exception as error:  # whatever it is, training would end with it
+            return nan, str(error).rstrip(".")
+    return value, f"the score would be {value}" if isnan(value) else ""
+
+
+def _tells_nothing(right: float, wrong: list[float]) -> str:
+    """Return that wrong predictions have the score of right ones, if so."""
+    same = bool(wrong) and all(value == right for value in wrong)
+    return f"right and wrong predictions alike have the score {right}" if same else ""
+
+
+def _advice(estimator: Any, scoring: Any, reason: str) -> str:
+    """Return an error message with what suits this kind of estimator."""
+    suitable = (
+        "such as 'loss' or 'accuracy', or pass an X_val that has all classes"
+        if is_classifier(estimator)
+        else "for regression, such as 'loss' or 'r2', or pass another X_val"
+    )
+    return (
+        f"scoring={scoring!r} cannot score predictions of {type(estimator).__name__} for this "
+        f"validation set: {reason}. Choose another scorer, {suitable}."
+    )

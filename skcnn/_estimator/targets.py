@@ -34,12 +34,25 @@ class Targets(Protocol):
         ...
 
     @property
+    def has_scale(self) -> bool:
+        """Whether mean and deviation of y are learned."""
+        ...
+
+    @property
     def attributes(self) -> dict[str, Any]:
         """Fitted attributes of the estimator that tell of y."""
         ...
 
     def strata(self, data: Data) -> Array:
         """Return what the validation set is stratified by, as integers from 0."""
+        ...
+
+    def missing_from(self, held_out: Data) -> list[Any]:
+        """Return which strata, as users name them, a validation set has no sample of."""
+        ...
+
+    def example_outputs(self, encoded: Array) -> list[Array]:
+        """Return outputs that are right, and some that are as wrong as can be."""
         ...
 
     def learned_from(self, data: Data) -> Self:
@@ -139,6 +152,11 @@ class ClassTargets:
         return len(self.classes)
 
     @property
+    def has_scale(self) -> bool:
+        """Return that classes have none."""
+        return False
+
+    @property
     def attributes(self) -> dict[str, Any]:
         """The classes."""
         return {"classes_": self.classes}
@@ -147,6 +165,21 @@ class ClassTargets:
         """Return the classes."""
         assert data.codes is not None
         return data.codes
+
+    def missing_from(self, held_out: Data) -> list[Any]:
+        """Return the labels of the classes."""
+        assert held_out.codes is not None
+        absent = np.bincount(held_out.codes, minlength=len(self.classes)) == 0
+        labels: list[Any] = self.classes[absent].tolist()
+        return labels
+
+    def example_outputs(self, encoded: Array) -> list[Array]:
+        """Return outputs for the right classes, for the next ones, for the first and the last."""
+        n_classes = self.n_outputs
+        first = np.zeros_like(encoded)
+        wrong = ((encoded + 1) % n_classes, first, first + n_classes - 1)
+        examples = (encoded, *(wrong if n_classes > 1 else ()))
+        return [10.0 * np.equal.outer(np.arange(n_classes), codes) for codes in examples]
 
     def learned_from(self, data: Data) -> Self:
         """Return itself: all classes are known already."""
@@ -223,6 +256,11 @@ class NumberTargets:
         return self.shape[0] if self.shape else 1
 
     @property
+    def has_scale(self) -> bool:
+        """Return that each column has one."""
+        return True
+
+    @property
     def attributes(self) -> dict[str, Any]:
         """The number of columns."""
         return {"n_outputs_": self.n_outputs}
@@ -230,6 +268,15 @@ class NumberTargets:
     def strata(self, data: Data) -> Array:
         """Return zeros: there are none."""
         return np.zeros(len(data), dtype=int)
+
+    def missing_from(self, held_out: Data) -> list[Any]:
+        """Return nothing."""
+        return []
+
+    def example_outputs(self, encoded: Array) -> list[Array]:
+        """Return the right numbers, and others by up to a few deviations."""
+        right = encoded.T
+        return [right, right - 1 - np.abs(right), np.zeros_like(right)]
 
     def learned_from(self, data: Data) -> NumberTargets:
         """Learn mean and deviation of each column, unless an earlier call has."""

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from typing import Any, NoReturn
+from warnings import warn
+
+from sklearn.exceptions import ConvergenceWarning
 
 from skcnn._data.mini_batches import mini_batches
 from skcnn._data.samples import Data, Samples
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import Team, thread_count
 from skcnn._estimator.fitted import Fitted
-from skcnn._estimator.parameters import make_patience, make_plan, takes_all_samples
+from skcnn._estimator.parameters import (
+    make_patience,
+    make_plan,
+    resolve_alpha,
+    takes_all_samples,
+)
 from skcnn._estimator.progress_bar import EpochBar
 from skcnn._estimator.scoring import validation_score
 from skcnn._estimator.sklearn_callbacks import FitTasks
@@ -120,11 +128,17 @@ def _run_epochs(
             recorder.draw(epochs, plan.n_epochs or 1)
             recorder.complete()
             return
-        objective = Objective(network, loss, samples, estimator.alpha, state, team)
+        objective = Objective(network, loss, samples, resolve_alpha(estimator), state, team)
         state.start(network.parameters)
         point = network.parameters.copy()
         most = estimator.max_iter
-        train_lbfgs(objective, point, most, recorder.before_epoch, recorder.note)
+        if not train_lbfgs(objective, point, most, recorder.before_epoch, recorder.note):
+            warn(
+                f"solver='lbfgs' was stopped by max_iter={most} before it converged. Set a larger "
+                f"max_iter, usually of some hundreds.",
+                ConvergenceWarning,
+                stacklevel=8,
+            )
 
 
 def _validation(estimator: Any, start: Fitted, held_out: Data) -> Validation:
@@ -135,7 +149,7 @@ def _validation(estimator: Any, start: Fitted, held_out: Data) -> Validation:
 
 
 def _diverged(estimator: Any, epoch: int, error: DivergenceError) -> NoReturn:
-    rate, alpha = estimator.learning_rate, estimator.alpha
+    rate, alpha = estimator.learning_rate, resolve_alpha(estimator)
     remedy = (
         "solver='lbfgs'. Scale the input, use a larger alpha, or another solver."
         if takes_all_samples(estimator.solver)

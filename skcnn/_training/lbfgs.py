@@ -29,6 +29,7 @@ CHUNK_ROWS = 1024
 # Trials along one direction, and evaluations for each iteration, are as good as unlimited.
 LINE_SEARCH_STEPS = 50
 EVALUATIONS = 100
+LIMIT_REACHED = 1  # SciPy's status
 
 
 class Objective:
@@ -114,8 +115,8 @@ def train_lbfgs(
     n_iterations: int,
     before_iteration: Callable[[], object],
     after_iteration: Callable[[Epoch], bool],
-) -> None:
-    """Minimize by L-BFGS, in place of epochs.
+) -> bool:
+    """Minimize by L-BFGS, in place of epochs; return whether `n_iterations` were enough.
 
     It ends after `n_iterations`, when `after_iteration` says so, or when no step makes the
     objective smaller; one iteration is told of even so.
@@ -178,3 +179,4 @@ def train_lbfgs(
     objective.move_to(result.x)
     if not n_told:
         tell(result.x)
+    return int(result.status) != LIMIT_REACHED

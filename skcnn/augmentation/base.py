@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skcnn._checks import Hyperparameters
 from skcnn._engine.workspace import Workspace
 
 __all__ = ["Augment", "Augmentation", "Compose", "augment_batch", "check_augment"]
@@ -19,7 +20,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(Hyperparameters):
     """A random change of each image of a mini-batch: hyper-parameters and no arrays.
 
     A subclass gives :meth:`apply`, which works on the layout that layers see, batch last, and

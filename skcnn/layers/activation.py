@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
+from skcnn._checks import Hyperparameters
 from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters
@@ -16,7 +17,7 @@ __all__ = ["Activation", "Logistic", "ReLU", "Tanh"]
 
 
 @dataclass(frozen=True)
-class Activation(Layer):
+class Activation(Layer, Hyperparameters):
     """An elementwise function whose derivative follows from its value.
 
     A subclass gives `function` and `multiply_by_derivative`. Set `is_increasing` to True if the

@@ -53,6 +53,12 @@ def test_what_is_no_weight_is_named(weight):
         weight_of_each_class({"b": weight}, CLASSES, TARGETS, None)
 
 
-def test_a_label_that_is_no_class_is_named():
+def test_a_label_that_is_no_class_is_passed_over_where_another_is_one():
+    weights = weight_of_each_class({"a": 1.5, "d": 2, 1: 3}, CLASSES, TARGETS, None)
+    assert weights.tolist() == [1.5, 1, 1]
+
+
+def test_labels_of_which_none_is_a_class_are_named():
     with pytest.raises(ValueError, match=r"names \['d', 1\], but the classes are \['a', 'b', 'c'"):
-        weight_of_each_class({"a": 1, "d": 2, 1: 3}, CLASSES, TARGETS, None)
+        weight_of_each_class({"d": 2, 1: 3}, CLASSES, TARGETS, None)
+    assert weight_of_each_class({}, CLASSES, TARGETS, None).tolist() == [1, 1, 1]

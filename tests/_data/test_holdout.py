@@ -36,6 +36,25 @@ def test_no_class_gives_all_its_rows():
     assert len(held_out) == 3
 
 
+@pytest.mark.parametrize(
+    "counts", [[400, 4], [400, 2], [400, 2, 2, 1], [3, 4, 300, 2], [50] + [2] * 5]
+)
+def test_every_class_of_two_rows_is_in_both_parts_where_there_is_room(counts):
+    strata = np.repeat(np.arange(len(counts)), counts)
+    for seed in range(5):
+        training, held_out = hold_out(strata, 0.1, rng(seed))
+        assert len(held_out) == np.ceil(len(strata) / 10)
+        for part in (training, held_out):
+            taken = np.bincount(strata[part], minlength=len(counts))
+            assert ((taken > 0) | (np.array(counts) < 2)).all()
+
+
+def test_rare_classes_take_the_room_of_the_one_that_gives_most():
+    strata = np.repeat(np.arange(41), [1000] + [2] * 40)
+    _, held_out = hold_out(strata, 0.1, rng())
+    assert np.bincount(strata[held_out]).tolist() == [68] + [1] * 40
+
+
 def test_more_classes_than_rows_to_hold_out():
     strata = np.repeat(np.arange(50), 2)
     drawn = set()

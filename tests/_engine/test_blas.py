@@ -15,6 +15,7 @@ from skcnn._engine.blas import threads_outside, with_one_blas_thread
 from skcnn._engine.threads import Team
 from skcnn._training import gradient
 from skcnn.layers import Conv, Flatten, ReLU
+from tests.support.estimators import few_iterations
 
 
 def blas_threads():
@@ -252,6 +253,7 @@ class Products(ReLU):
         super().function(x, out, workspace)
 
 
+@few_iterations
 @pytest.mark.parametrize("solver", [{"batch_size": 600}, {"solver": "lbfgs"}])
 def test_a_fit_and_a_prediction_are_limited_in_all_their_threads(solver, openmp, monkeypatch):
     monkeypatch.setattr(Products, "library", openmp, raising=False)

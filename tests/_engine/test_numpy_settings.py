@@ -15,6 +15,7 @@ from skcnn._engine import numpy_settings
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._training import gradient
 from skcnn.layers import Conv, Flatten, ReLU
+from tests.support.estimators import few_iterations
 
 
 def blas_threads():
@@ -32,6 +33,7 @@ def images():
     return X, np.arange(300) % 3
 
 
+@few_iterations
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_caller_who_wants_errors_raised_sees_none_of_numbers_that_become_zero(
@@ -59,6 +61,7 @@ class BufferSizes(ReLU):
         super().function(x, out, workspace)
 
 
+@few_iterations
 @pytest.mark.parametrize("training", [{"batch_size": 300}, {"solver": "lbfgs"}])
 def test_buffers_are_short_inside_and_nowhere_else(training, images):
     outside, layers = np.getbufsize(), [Conv(4), BufferSizes(), Flatten()]

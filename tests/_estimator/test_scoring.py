@@ -1,12 +1,15 @@
 """How scorers are asked about a network during training."""
 
+import re
+
 import numpy as np
 import pytest
-from sklearn.metrics import matthews_corrcoef
+from sklearn.metrics import get_scorer_names, make_scorer, matthews_corrcoef, roc_auc_score
 
 from skcnn import ScratchCNNClassifier
 from skcnn._data.samples import Data
 from skcnn._estimator.scoring import validation_score
+from tests.support.estimators import make_classifier, make_regressor
 
 
 @pytest.fixture(scope="module")
@@ -59,5 +62,65 @@ def test_a_scorer_that_takes_no_weights_is_refused_where_weights_differ(model, d
 
 
 def test_a_scorer_that_cannot_score_is_refused_before_training(model, digits):
-    with pytest.raises(ValueError, match=r"scoring='neg_log_loss' cannot score this .*X_val"):
+    with pytest.raises(ValueError, match=r"scoring='neg_log_loss' cannot score .*X_val"):
         validation_score(model, "neg_log_loss", model._fitted, held_out(digits, n=3))
+
+
+@pytest.fixture(scope="module")
+def regressor(numbers):
+    return make_regressor(max_iter=1).fit(numbers[0], np.abs(numbers[1][:, 0]))
+
+
+def test_a_regressor_is_asked_by_scorers_for_regression_only(regressor, numbers):
+    X, y = numbers[0][:50], np.abs(numbers[1][:50, 0])
+    data = Data(X, None, X.dtype, y)
+    refusals = {}
+    for name in set(get_scorer_names()) - {"accuracy"}:
+        try:
+            validation_score(regressor, name, regressor._fitted, data)
+        except ValueError as error:
+            refusals[name] = str(error)
+    for message in refusals.values():
+        assert re.search("ScratchCNNRegressor.*for regression, such as 'loss' or 'r2'", message)
+        assert not re.search("classes|accuracy", message.split("Choose")[1])
+    suitable = set(get_scorer_names()) - {"accuracy"} - set(refusals)
+    assert {"r2", "neg_mean_squared_error", "explained_variance", "neg_max_error"} <= suitable
+    assert all(re.search("error|r2|variance|deviance|absolute", name) for name in suitable)
+
+
+def test_a_scorer_made_of_a_function_is_asked_too(regressor, numbers):
+    scorer = make_scorer(roc_auc_score, response_method="predict_proba")
+    data = Data(numbers[0], None, numbers[0].dtype, numbers[1][:, 0])
+    with pytest.raises(ValueError, match=r"ScratchCNNRegressor.*predict_proba"):
+        validation_score(regressor, scorer, regressor._fitted, data)
+
+
+@pytest.mark.parametrize("scoring", ["r2", "d2_absolute_error_score", "explained_variance"])
+def test_one_number_is_too_few_for_a_score_of_explained_variance(scoring, regressor, numbers):
+    one = Data(numbers[0][:1], None, numbers[0].dtype, numbers[1][:1, 0])
+    with pytest.raises(ValueError, match=f"scoring='{scoring}' cannot score.*another X_val"):
+        validation_score(regressor, scoring, regressor._fitted, one)
+
+
+@pytest.mark.parametrize(
+    "scoring", ["f1", "precision", "recall", "jaccard", "roc_auc", "average_precision"]
+)
+def test_a_score_that_is_the_same_for_right_and_wrong_predictions_is_refused(scoring, digits):
+    X, y = digits[0][:100], (digits[1][:100] == 3).astype(int)
+    model = make_classifier(max_iter=1).fit(X, y)
+    validation_score(model, scoring, model._fitted, Data(X, None, X.dtype, y))
+    without = Data(X, None, X.dtype, y).take(np.flatnonzero(y == 0))
+    with pytest.raises(ValueError, match=f"scoring='{scoring}' cannot score.*has all classes"):
+        validation_score(model, scoring, model._fitted, without)
+
+
+def test_scorers_by_name_fit_a_classifier_of_one_class(digits):
+    X, y = digits[0][:20], np.zeros(20, dtype=int)
+    model = make_classifier(max_iter=1).fit(X, y)
+    score = validation_score(model, "f1_macro", model._fitted, Data(X, None, X.dtype, y))
+    assert score(model.network_) == 1
+
+
+def test_outputs_of_the_network_count_again_once_examples_were_scored(model, digits):
+    score = validation_score(model, "balanced_accuracy", model._fitted, held_out(digits))
+    assert score(model.network_) < 1

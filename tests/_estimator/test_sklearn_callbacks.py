@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skcnn import ScratchCNNRegressor
+from tests.support.estimators import few_iterations
 
 EPOCH = ("begin epoch", "end epoch")
 
@@ -219,6 +220,7 @@ def test_the_regressor_has_callbacks_too(digits):
     assert last == model.score(X, y)
 
 
+@few_iterations
 @pytest.mark.parametrize("stop_after", [None, 3])
 def test_iterations_of_lbfgs_are_epochs(make_classifier, digits, assert_same_bits, stop_after):
     X, y = digits

@@ -1,11 +1,13 @@
 """solver="lbfgs", against finite differences and scikit-learn's convex models."""
 
 import pickle
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import train_test_split
 
@@ -23,6 +25,9 @@ from skcnn.layers import BatchNorm, Conv, Dense, Dropout, Flatten, SpatialDropou
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import SGD
+from tests.support.estimators import few_iterations
+
+pytestmark = few_iterations
 
 
 @pytest.fixture
@@ -134,6 +139,13 @@ def test_the_loss_falls_at_each_iteration_to_almost_nothing(make_lbfgs, digits, 
     assert model.n_iter_ < 100  # no step made it smaller
 
 
+def test_alpha_by_default_is_an_l2_term_of_its_own(make_lbfgs, digits, assert_same_bits):
+    X, y = digits
+    auto = make_lbfgs(alpha="auto", max_iter=5).fit(X, y)
+    assert_same_bits(auto, make_lbfgs(alpha=0.001, max_iter=5).fit(X, y), X)
+    assert auto.get_params()["alpha"] == "auto"
+
+
 def test_what_is_recorded_is_as_of_the_end_of_each_iteration(make_lbfgs, digits):
     X, y = digits
     model = make_lbfgs(max_iter=4, label_smoothing=0.1).fit(X, y)
@@ -154,6 +166,27 @@ def test_one_class_is_done_at_once(make_lbfgs, digits):
 
 
 # When it stops, and how it goes on
+
+
+def test_a_fit_that_max_iter_ends_warns_of_it(make_lbfgs, digits):
+    with pytest.warns(ConvergenceWarning, match=r"stopped by max_iter=3 before") as warned:
+        make_lbfgs(max_iter=3).fit(*digits)
+    assert [warning.filename for warning in warned] == [__file__]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"max_iter": 500, "layers": [Flatten()], "alpha": 1.0},
+        {"max_iter": 50, "tol": 100.0, "n_iter_no_change": 3},
+        {"max_iter": 50, "early_stopping": True, "n_iter_no_change": 1},
+    ],
+    ids=str,
+)
+def test_a_fit_that_ends_by_itself_does_not_warn(make_lbfgs, digits, parameters):
+    with catch_warnings():
+        simplefilter("error")
+        assert make_lbfgs(**parameters).fit(*digits).n_iter_ < parameters["max_iter"]
 
 
 def test_tol_counts_iterations(make_lbfgs, digits):

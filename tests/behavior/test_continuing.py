@@ -209,6 +209,44 @@ def test_the_first_fit_with_warm_start_is_a_fit(warm, classifier, digits):
     assert_same_bits(clone(warm).fit(*digits), classifier, digits[0])
 
 
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_a_first_call_of_few_samples_warns_of_what_is_learned_from_it(n, digits, numbers):
+    X, y = digits
+    with pytest.warns(UserWarning, match=rf"n_samples={n}, and .* of X are learned") as warned:
+        model = make_classifier().partial_fit(X[:n], y[:n], classes=range(10))
+    assert [warning.filename for warning in warned] == [__file__]
+    model.partial_fit(X[:1], y[:1])  # a later call may be as short as it likes
+    with pytest.warns(UserWarning, match=r"deviation of X and of y are learned.*at least 8"):
+        regressor = make_regressor().partial_fit(numbers[0][:n], numbers[1][:n])
+    regressor.partial_fit(numbers[0][:1], numbers[1][:1])
+    with pytest.warns(UserWarning, match=r"deviation of y are learned"):
+        make_regressor(standardize=False).partial_fit(numbers[0][:n], numbers[1][:n])
+    with pytest.warns(UserWarning, match=r"deviation of X are learned") as warned:
+        make_classifier(warm_start=True).fit(X[:n], y[:n])
+    assert [warning.filename for warning in warned] == [__file__]
+
+
+def test_a_first_call_of_the_same_number_again_and_again_warns(numbers):
+    X, y = numbers
+    for constant in (np.full(120, 4000.0), y * [1, 0]):
+        with pytest.warns(UserWarning, match=r"the same y, .* deviation of y are learned"):
+            make_regressor().partial_fit(X, constant)
+    make_regressor().fit(X, np.zeros(120))  # all there is
+
+
+def test_samples_of_no_weight_are_not_among_those_of_the_first_call(digits):
+    X, y = digits
+    with pytest.warns(UserWarning, match="n_samples=3"):
+        make_classifier().partial_fit(X, y, range(10), sample_weight=np.arange(300) < 3)
+
+
+def test_a_first_call_of_few_samples_does_not_warn_where_nothing_is_learned_from_it(digits):
+    X, y = digits
+    make_classifier(standardize=False).partial_fit(X[:1], y[:1], classes=range(10))
+    make_classifier().partial_fit(X[:8], y[:8], classes=range(10))
+    make_classifier().fit(X[:2], y[:2])  # all there is
+
+
 def test_partial_fit_goes_on_after_fit(digits):
     X, y = digits
     model = make_classifier(max_iter=3).fit(X, y)
@@ -358,7 +396,7 @@ def test_many_classes_and_few_samples_raise_no_warning(digits):
     assert model.predict_proba(X).shape == (300, 50)
 
 
-@pytest.mark.parametrize("sizes", [[300], [100, 200], [1, 1, 298], [50] * 6], ids=str)
+@pytest.mark.parametrize("sizes", [[300], [100, 200], [9, 1, 290], [50] * 6], ids=str)
 def test_data_may_come_in_chunks(sizes, digits):
     X, y = digits
     model = make_classifier(max_iter=1)

@@ -1,6 +1,7 @@
 """scikit-learn's checks on the default estimators and on composites of all options."""
 
 from itertools import combinations
+from pathlib import Path
 from unittest import SkipTest
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.utils.estimator_checks import (
 
 from skcnn import ScratchCNNClassifier, ScratchCNNRegressor
 from skcnn.augmentation import RandomErasing, Shift
+from tests.support.estimators import few_iterations
 
 ESTIMATORS = {"classifier": ScratchCNNClassifier, "regressor": ScratchCNNRegressor}
 
@@ -134,10 +136,48 @@ def test_default_estimator_passes_check_without_skipping(model, check):
     run(check, model)
 
 
+@few_iterations
+@pytest.mark.filterwarnings("ignore:early_stopping holds out . of")  # fewer than there are classes
 @pytest.mark.slow
 @pytest.mark.parametrize(("model", "check"), list(composite_cases()))
 def test_composite_passes_check_without_skipping(model, check):
     run(check, model)
+
+
+EQUIVALENCE = "check_sample_weight_equivalence_on_dense_data"
+# Single values, and the checks that cannot hold with them: the table in docs/scikit_learn.md.
+VARIANTS = [
+    ("classifier", {"dtype": "float32"}, {EQUIVALENCE}),
+    ("regressor", {"dtype": "float32"}, {EQUIVALENCE}),
+    ("classifier", {"class_weight": "balanced"}, set()),
+    ("classifier", {"batch_size": 8}, {EQUIVALENCE}),
+    ("regressor", {"early_stopping": True}, {EQUIVALENCE}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "check"),
+    [
+        pytest.param(model, check, id=f"{kind}-{next(iter(parameters))}-{name_of(check)}-{number}")
+        for kind, parameters, exceptions in VARIANTS
+        for number, (model, check) in enumerate(
+            estimator_checks_generator(ESTIMATORS[kind](**parameters))
+        )
+        if name_of(check) not in exceptions
+    ],
+)
+def test_variant_passes_check_but_for_exceptions_that_are_documented(model, check):
+    run(check, model)
+
+
+def test_exceptions_of_variants_are_documented():
+    text = (Path(__file__).parents[2] / "docs/scikit_learn.md").read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    for _, parameters, exceptions in VARIANTS:
+        (name,) = parameters
+        for check in exceptions:
+            assert any(f"`{name}" in row and f"`{check}`" in row for row in rows), (name, check)
 
 
 def test_composites_cover_any_two_values():

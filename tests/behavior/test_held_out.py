@@ -103,8 +103,51 @@ def test_a_split_parts_repeated_samples_otherwise_than_weighted_ones(digits, loo
 
 def test_a_class_of_one_sample_is_learned(digits):
     y = np.where(np.arange(300) == 7, 77, digits[1])
-    model = make_classifier(early_stopping=True, validation_fraction=0.5).fit(digits[0], y)
+    model = make_classifier(early_stopping=True, validation_fraction=0.5)
+    with pytest.warns(UserWarning, match=r"none of the classes \[77\]") as warned:
+        model.fit(digits[0], y)
     assert 77 in model.classes_
+    assert [warning.filename for warning in warned] == [__file__]
+
+
+@pytest.mark.parametrize("n_rare", [2, 3, 4])
+def test_a_rare_class_is_in_both_parts(n_rare, digits, look):
+    X, y = digits
+    held_out, scorer = look
+    y = (y == 0).astype(int)
+    rows = np.r_[np.flatnonzero(y)[:n_rare], np.flatnonzero(y == 0)]
+    model = make_classifier(early_stopping=True, scoring=scorer, max_iter=1)
+    model.fit(X[rows], y[rows])
+    assert len(held_out[0][1]) == np.ceil(len(rows) / 10)
+    assert held_out[0][1].sum() == 1
+
+
+def test_classes_without_room_in_the_validation_set_are_named(digits):
+    X = digits[0]
+    names = np.array([f"no{label}" for label in np.arange(60) // 2])
+    with pytest.warns(
+        UserWarning, match=r"6 of 60 samples.*'no.* and 14 more.*validation_fraction"
+    ):
+        make_classifier(early_stopping=True, max_iter=1).fit(X[:60], names)
+
+
+@pytest.mark.parametrize(
+    "scoring", ["f1", "roc_auc", "average_precision", "neg_log_loss", "recall"]
+)
+def test_a_scorer_that_needs_the_missing_class_is_refused_before_the_first_step(scoring, digits):
+    X, y = digits
+    steps = []
+    y = (np.arange(len(y)) == 5).astype(int)  # one sample, which stays in training
+    model = make_classifier(
+        early_stopping=True, scoring=scoring, learning_rate_schedule=lambda step: steps.append(step)
+    )
+    with (
+        pytest.warns(UserWarning, match=r"none of the classes \[1\]"),
+        pytest.raises(ValueError, match=rf"scoring='{scoring}' cannot score.*has all classes"),
+    ):
+        model.fit(X, y)
+    assert not steps
+    assert not fitted_attributes(model)
 
 
 @pytest.mark.parametrize("y", [[0], [0, 1], [3, 1, 2]], ids=str)

@@ -31,8 +31,11 @@ from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
-from skcnn.layers import Tanh
+from skcnn.augmentation import Shift
+from skcnn.layers import ReLU, Tanh
 from skcnn.optimizers import SGD, Adam
+from skcnn.schedules import Cosine, Plateau
+from skcnn.weight_averaging import ExponentialMovingAverage
 from tests.support.estimators import assert_same_bits, make_classifier
 
 SHAPES = [(64,), (8, 8), (8, 8, 1), (4, 4, 4), (4, 4, 2, 2)]
@@ -359,3 +362,76 @@ def test_weights_are_routed_to_partial_fit(digits):
 def test_weights_that_nobody_asked_for_are_scikit_learns_error(digits):
     with pytest.raises(ValueError, match="not explicitly set as requested"):
         cross_validate(make_classifier(), *digits, cv=2, params={"sample_weight": np.ones(300)})
+
+
+# Parameters of the objects that parameters hold
+
+INNER = {
+    "solver__momentum": (SGD(0.9), SGD(0.5)),
+    "learning_rate_schedule__warm_up": (Cosine(), Cosine(0.2)),
+    "augment__max_shift": (Shift(1), Shift(2)),
+    "weight_averaging__decay": (ExponentialMovingAverage(), ExponentialMovingAverage(0.5)),
+}
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_inner_parameters_are_named_and_set_without_a_change_to_what_was_given(name):
+    outer, _, inner = name.partition("__")
+    given, wanted = INNER[name]
+    before = repr(given)
+    model = make_classifier(**{outer: given})
+    assert model.get_params()[name] == getattr(given, inner)
+    assert name not in model.get_params(deep=False)
+    assert model.set_params(**{name: getattr(wanted, inner)}) is model
+    assert getattr(model, outer) == wanted
+    assert repr(given) == before
+    assert repr(clone(model)) == repr(model)
+
+
+def test_a_search_varies_inner_parameters_by_name(digits):
+    solver = SGD(0.9)
+    pipeline = make_pipeline(MinMaxScaler(), make_classifier(solver=solver, max_iter=1))
+    grid = {
+        "scratchcnnclassifier__solver__momentum": [0.0, 0.5, 0.9],
+        "scratchcnnclassifier__solver__nesterov": [False],
+    }
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(*digits)
+    assert len(set(search.cv_results_["mean_test_score"])) > 1
+    best = search.best_estimator_[-1].solver
+    assert best == SGD(search.best_params_["scratchcnnclassifier__solver__momentum"], False)
+    assert solver == SGD(0.9)
+
+
+def test_an_object_and_its_parameter_may_be_set_at_once():
+    model = make_classifier().set_params(solver=SGD(0.1), solver__nesterov=False, max_iter=9)
+    assert (model.solver, model.max_iter) == (SGD(0.1, False), 9)
+    model.set_params(learning_rate_schedule__patience=5, learning_rate_schedule=Plateau())
+    assert model.learning_rate_schedule == Plateau(patience=5)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"solver__momentum": 0.5}, r"solver__momentum cannot .* solver='adam' .*solver=Adam\(\)"),
+        ({"solver": "sgd", "solver__momentum": 0.5}, r"solver=SGD\(\)"),
+        ({"activation__slope": 1}, r"activation=ReLU\(\)"),
+        ({"weight_averaging__decay": 1}, r"weight_averaging=None has no parameters"),
+        ({"augment": [Shift(1)], "augment__max_shift": 1}, r"augment=\[Shift"),
+        ({"solver": SGD, "solver__momentum": 0.5}, r"solver=<class .*> has no parameters"),
+        ({"solver": SGD(), "solver__speed": 0.5}, r"SGD.* has no parameters named \['speed'\]"),
+        ({"solver": SGD(), "solver__momentum": 2}, "momentum=2 must be"),
+        ({"nothing__momentum": 0.5}, "Invalid parameter 'nothing'"),
+    ],
+    ids=str,
+)
+def test_inner_parameters_that_there_are_not_change_nothing(params, message):
+    model = make_classifier()
+    before = repr(model)
+    with pytest.raises(ValueError, match=message):
+        model.set_params(**params)
+    assert repr(model) == before
+
+
+def test_the_diagram_shows_an_estimator_with_objects_as_parameters():
+    model = make_classifier(solver=SGD(0.25), activation=ReLU(), augment=Shift(1))
+    assert "SGD(momentum=0.25" in model._repr_html_()

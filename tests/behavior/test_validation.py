@@ -171,7 +171,7 @@ def test_a_scorer_that_fails_leaves_the_model_as_it_was(parts):
 def test_a_scorer_by_name_that_cannot_score_is_refused_before_the_first_step(scoring, parts):
     steps = []
     model = make_classifier(scoring=scoring, learning_rate_schedule=lambda step: steps.append(step))
-    with pytest.raises(ValueError, match=rf"scoring='{scoring}' cannot score this validation set"):
+    with pytest.raises(ValueError, match=rf"scoring='{scoring}' cannot score predictions of"):
         fitted(model, parts)
     assert not steps
     assert not fitted_attributes(model)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.model_selection import TimeSeriesSplit, cross_val_score
 from sklearn.utils.class_weight import compute_sample_weight
 
 from skcnn.optimizers import SGD, Optimizer
@@ -343,15 +345,41 @@ def test_string_labels_that_look_like_numbers_are_no_numbers(data):
         make_classifier(class_weight={3: 2}).fit(X, y.astype(str))
 
 
-def test_balanced_in_partial_fit_is_a_clear_error(data):
+def test_a_class_that_a_fold_lacks_may_be_named(digits):
+    X, y = digits[0], digits[1] % 3
+    order = np.argsort(y, kind="stable")  # classes come one after the other, as in a log
+    model = make_classifier(class_weight={0: 1, 1: 2, 2: 3}, max_iter=1)
+    scores = cross_val_score(model, X[order], y[order], cv=TimeSeriesSplit(3), error_score="raise")
+    assert scores.shape == (3,)
+    without = y < 2
+    got = model.fit(X, y, sample_weight=without)
+    plain = make_classifier(class_weight={1: 2}, max_iter=1).fit(X[without], y[without])
+    assert_same_bits(got, plain, X)
+
+
+@fit_and_partial_fit
+def test_a_weight_of_zero_of_a_class_that_is_absent_changes_nothing(train, data):
+    X, y, _ = data
+    got, plain = (
+        train(make_classifier(class_weight=given), X, y) for given in ({1: 2, 9: 0}, {1: 2})
+    )
+    assert_same_bits(got, plain, X)
+
+
+def test_the_weight_of_an_absent_class_is_checked_too(data):
+    with pytest.raises(ValueError, match=r"class_weight\[9\]=-1"):
+        make_classifier(class_weight={0: 1, 9: -1}).fit(*data[:2])
+
+
+def test_partial_fit_does_not_exist_with_balanced_weights(data):
     X, y, _ = data
     model = make_classifier(class_weight="balanced")
-    with pytest.raises(ValueError, match="class_weight='balanced' is not known in partial_fit"):
-        model.partial_fit(X, y, classes=range(5))
-    assert not fitted_attributes(model)
-    model.fit(X, y)
-    with pytest.raises(ValueError, match="class_weight='balanced'"):
-        model.partial_fit(X, y)
+    assert not hasattr(model, "partial_fit")
+    assert hasattr(clone(model).set_params(class_weight={0: 2}), "partial_fit")
+    with pytest.raises(AttributeError) as raised:
+        model.fit(X, y).partial_fit(X, y)
+    assert "class_weight='balanced'" in str(raised.value.__cause__)
+    assert "Pass a dict, or sample_weight" in str(raised.value.__cause__)
 
 
 def test_the_parameter_is_not_changed(data):

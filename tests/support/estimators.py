@@ -5,9 +5,15 @@ from contextlib import contextmanager
 
 import joblib
 import numpy as np
+import pytest
 
 from skcnn import ScratchCNNClassifier, ScratchCNNRegressor
 from skcnn.optimizers import SGD
+
+# For tests of "lbfgs" to which it does not matter where it ends.
+few_iterations = pytest.mark.filterwarnings(
+    "ignore:solver='lbfgs' was stopped:sklearn.exceptions.ConvergenceWarning"
+)
 
 TINY = {
     "n_filters": 3,

@@ -1,0 +1,43 @@
+"""Warnings of what the data of a fit leave unknown."""
+
+from __future__ import annotations
+
+from typing import Any
+from warnings import warn
+
+from skcnn._checks import shortened
+from skcnn._data.samples import Data
+from skcnn._estimator.targets import Targets
+
+# Fewer samples than this in a first call say too little of the scale of all that follow.
+FEW_SAMPLES = 8
+
+
+def warn_of_missing(estimator: Any, targets: Targets, training: Data, held_out: Data) -> None:
+    """Warn of classes that early stopping could not hold out a sample of."""
+    missing, n = targets.missing_from(held_out), len(held_out)
+    if missing:
+        warn(
+            f"early_stopping holds out {n} of {n + len(training)} samples, and none of the classes "
+            f"{shortened(missing)}, which the validation score therefore does not count. Pass "
+            f"X_val and y_val, set a larger validation_fraction than "
+            f"{estimator.validation_fraction}, or give at least two samples of each class.",
+            stacklevel=9,
+        )
+
+
+def warn_of_first(estimator: Any, targets: Targets, data: Data) -> None:
+    """Warn of a first call that is no measure of the scale of all that follow."""
+    learned = [*(["X"] if estimator.standardize else []), *(["y"] if targets.has_scale else [])]
+    if len(data) < FEW_SAMPLES and learned:
+        found = f"n_samples={len(data)}"
+    elif targets.has_scale and (data.y == data.y[0]).all(axis=0).any():
+        found, learned = "the same y, or a column of y, in all samples", ["y"]
+    else:
+        return
+    warn(
+        f"The first call has {found}, and the mean and standard deviation of "
+        f"{' and of '.join(learned)} are learned from it for good. Later samples may lie far "
+        f"outside of that. Pass at least {FEW_SAMPLES} typical samples in the first call.",
+        stacklevel=9,
+    )

@@ -1,0 +1,18 @@
+"""The warnings and errors of skcnn."""
+
+import pickle
+
+import pytest
+
+from skcnn.exceptions import IncompatibleVersionError, InconsistentVersionWarning
+
+
+@pytest.mark.parametrize("kind", [InconsistentVersionWarning, IncompatibleVersionError])
+def test_what_is_said_of_versions_names_both_and_what_to_do_and_can_be_pickled(kind):
+    said = kind("ScratchCNNClassifier", "0.2.0", "0.3.0")
+    for each in (said, pickle.loads(pickle.dumps(said))):
+        assert each.name == "ScratchCNNClassifier"
+        assert (each.original_version, each.current_version) == ("0.2.0", "0.3.0")
+        assert "ScratchCNNClassifier was saved by skcnn 0.2.0" in str(each)
+        assert "skcnn 0.3.0" in str(each)
+        assert "fit a new model" in str(each)
