@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +75,14 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     image_shape : tuple of int, default=None
         Shape of one sample of X: ``(H, W)``, ``(H, W, C)``, ``(L,)`` for a signal, ``(1, L, C)``
         for a signal of C channels, ``(D, H, W, C)`` for a volume. None: the shape that X came
-        in, or for flat X a square image if the number of columns is a square, else a signal.
+        in, or for flat X a square image if the number of columns is a square, else a signal; if X
+        looks like something else, an :class:`~skcnn.exceptions.ImageShapeWarning` says so.
+    channels : {"last", "first"}, default="last"
+        Where X has its channels. "first", as arrays of PyTorch have them: X is of shape
+        ``(n, C, H, W)``, ``(n, C, L)`` or ``(n, C, D, H, W)``, or has such images as flat rows, and
+        `image_shape` is ``(C, H, W)``, ``(C, L)``, ``(C, D, H, W)``, or ``(L,)`` for one channel.
+        One channel is an axis, too: gray images are ``(1, H, W)``. Nothing else changes:
+        `image_shape_`, `network_` and what `augment` gets have their channels last.
     standardize : bool, default=True
         Whether to subtract the mean of each channel and divide by its standard deviation, both
         learned (weighted) at the first fit or partial_fit.
@@ -164,7 +171,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     classes_ : ndarray of shape (n_classes,)
         Sorted labels.
     image_shape_ : tuple of int
-        Shape of one image.
+        Shape of one image, channels last.
     network_ : Network
         Layers and weights; ``network_.views()`` gives the weights of each layer by name.
     n_features_in_ : int
@@ -235,6 +242,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         block_dropout: float = 0.0,
         batch_norm: bool = False,
         image_shape: Any = None,
+        channels: Literal["last", "first"] = "last",
         standardize: bool = True,
         dtype: Any = "auto",
         solver: str | Optimizer = "adam",
@@ -272,6 +280,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         self.block_dropout = block_dropout
         self.batch_norm = batch_norm
         self.image_shape = image_shape
+        self.channels = channels
         self.standardize = standardize
         self.dtype = dtype
         self.solver = solver
@@ -312,7 +321,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
-            Images, flat or shaped, channels last, of any real dtype.
+            Images, flat or shaped, of any real dtype; `channels` says where theirs are.
         y : array-like of shape (n_samples,)
             Labels of any kind that can be sorted.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -351,7 +360,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
-            Images, flat or shaped, channels last, of any real dtype.
+            Images, flat or shaped, of any real dtype; `channels` says where theirs are.
         y : array-like of shape (n_samples,)
             Labels, all of them among the classes.
         classes : array-like of shape (n_classes,), default=None

@@ -26,7 +26,7 @@ def documented() -> dict[str, list[str]]:
     """Return the names that the API reference describes, by module."""
     names: dict[str, list[str]] = {}
     module = ""
-    directive = r"^\.\. (module|autoclass|autofunction|data):: ([\w.]+)"
+    directive = r"^\.\. (module|autoclass|autoexception|autofunction|data):: ([\w.]+)"
     for kind, name in re.findall(directive, (ROOT / "docs/api.md").read_text("utf-8"), re.M):
         if kind == "module":
             module = name

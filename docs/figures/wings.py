@@ -29,6 +29,7 @@ MIDDLES = {
     "initializers": 72,
     "_engine": 450,
     "_checks": 450,
+    "exceptions": 735,
 }
 WIDTH, LINE_HEIGHT, BETWEEN = 940, 17, 44
 LETTER, SMALL_LETTER, LINE_LENGTH = 8.0, 6.6, 48

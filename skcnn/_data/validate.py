@@ -46,7 +46,7 @@ def check_data(
     check_targets : callable
         Returns y as an array with an entry a sample; is given y and its name.
     image_shape : tuple of int, optional
-        That of earlier data.
+        That of earlier data, as rows of X hold it.
     dtype : dtype, optional
         That of the network, where there is one: X must fit into it.
     suffix : str, default=""

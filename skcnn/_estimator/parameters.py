@@ -54,6 +54,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "batch_norm": ["boolean"],
     "augment": [Augmentation, callable, tuple, list, None],
     "image_shape": [tuple, list, Interval(Integral, 1, None, closed="left"), None],
+    "channels": [StrOptions({"last", "first"})],
     "standardize": ["boolean"],
     "dtype": [StrOptions({"auto", "float32", "float64"}), type, np.dtype],
     "solver": [StrOptions({*OPTIMIZERS, "lbfgs"}), Optimizer],
