@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -23,23 +24,15 @@ FORMS = {
 def flatten_images(X: Any) -> tuple[Any, Shape | None]:
     """Return X with at most two axes and, if it had more, the shape of one image.
 
-    Anything that is not a list or an array of 3 to 5 axes is returned as it is.
+    Anything that is not an array of 3 to 5 axes is returned as it is.
 
     Raises
     ------
     ValueError
-        If X has more than 5 axes, or is a list of images of different shapes.
+        If X has more than 5 axes.
     """
-    if isinstance(X, list | tuple):
-        try:
-            X = np.asarray(X)
-        except ValueError as error:
-            raise ValueError(
-                "X is a list whose elements differ in shape. All images must have the same "
-                "shape: crop or resize them first."
-            ) from error
     n_axes = len(getattr(X, "shape", ()))
-    if n_axes <= 2:
+    if n_axes <= 2 or issparse(X):
         return X, None
     if n_axes > 5:
         raise ValueError(
@@ -107,6 +100,19 @@ def array_shape(image_shape: Shape, channels: Channels) -> Shape:
         return image_shape
     lengths, n = split_channels(image_shape)
     return (n, *lengths)
+
+
+def check_not_one_image(X: Any, image_shape: Shape) -> None:
+    """Raise a ValueError if X has the shape of one image, and of no several."""
+    if not isinstance(X, np.ndarray):
+        return
+    n = prod(image_shape)
+    alike = X.shape == (n,) or _squeezed(X.shape) == _squeezed(image_shape)
+    if alike and (X.ndim < 2 or prod(X.shape[1:]) != n):
+        raise ValueError(
+            f"X looks like one image; pass X[np.newaxis]. It has shape {X.shape}, as one of the "
+            f"images of the first fit. Reshape your data so that the first axis counts samples."
+        )
 
 
 def check_same_shape(X_shape: Shape | None, image_shape: Shape) -> None:
