@@ -139,8 +139,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         Stop when the training loss has not been below its best by more than `tol` for
         `n_iter_no_change` consecutive epochs. None: run `max_iter` epochs. With `early_stopping`
         the same for the validation score, and None is 0.
-    n_iter_no_change : int, default=10
-        See `tol`.
+    n_iter_no_change : int or infinity, default=10
+        See `tol`. ``np.inf``: never stop early; `early_stopping` still keeps the best epoch.
     early_stopping : bool, default=False
         Whether to stop by the validation score, and to keep the weights of the epoch where it
         was best. Without, a validation set given to `fit` is only recorded, and followed by a
@@ -256,7 +256,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         max_iter: int = 20,
         shuffle: bool = True,
         tol: float | None = None,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: float = 10,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         scoring: Any = "loss",

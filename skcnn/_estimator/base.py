@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skcnn._data.dtypes import resolve_dtype
@@ -117,7 +117,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     max_iter: int
     shuffle: bool
     tol: float | None
-    n_iter_no_change: int
+    n_iter_no_change: float
     early_stopping: bool
     validation_fraction: float
     scoring: Any
@@ -129,6 +129,11 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     _fitted: Fitted
     network_: Network
     image_shape_: tuple[int, ...]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True  # images; there is no tag for four and five axes
+        return tags
 
     def _check_y(self, y: Any, name: str) -> Array:
         """Return y as an array with one entry a sample, or raise a ValueError."""
