@@ -20,8 +20,9 @@ MOST_SAMPLES, MOST_ELEMENTS, LEAST_SAMPLES = 1000, 2**17, 10
 LEAST_SIDE, LEAST_COLOR_SIDE = 4, 8
 # Dissimilarities are 1 between unrelated columns, 0 between equal ones.
 ALIKE = 0.5
-# One that is so many times another is larger, the sampling error aside.
-LARGER = 1.5
+# One that is so many times another is larger, the sampling error aside; and where few columns are
+# compared with all.
+LARGER, MUCH_LARGER = 1.5, 3.0
 
 
 def warn_if_misread(
@@ -162,7 +163,8 @@ class _Columns:
         ends = np.arange(side - 1, side**2 - 1, side)
         across, beside = self._unlike(1, ends), self._unlike(1, np.r_[ends - 1, ends + 1])
         near, below = self._unlike(1), self._unlike(side)
-        return near < ALIKE and across < LARGER * beside and below > LARGER * near
+        goes_on = across < LARGER * beside and across < MUCH_LARGER * near
+        return near < ALIKE and goes_on and below > LARGER * near
 
     def have_rows_of_color(self, side: int) -> bool:
         """Return whether columns are alike at the distance of rows of four channels."""
