@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.sparse import coo_array
+from scipy.sparse import csr_array
 
 from skcnn._data.image_shape import (
     array_shape,
@@ -11,6 +11,7 @@ from skcnn._data.image_shape import (
     resolve_image_shape,
     split_channels,
 )
+from tests.support.shapes import sparse_cubes
 
 
 @pytest.mark.parametrize(
@@ -87,8 +88,7 @@ def test_shaped_input_is_flattened_and_its_shape_told(shape):
 
 
 def test_flat_input_and_strangers_pass_through():
-    X, stranger, sparse = np.ones((2, 3)), object(), coo_array(np.ones((2, 3, 4)))
-    for given in (X, stranger, sparse):
+    for given in (np.ones((2, 3)), object(), csr_array(np.ones((2, 3))), *sparse_cubes()):
         assert flatten_images(given) == (given, None)
 
 

@@ -11,6 +11,7 @@ from skcnn.layers import Conv, MaxPool
 from skcnn.optimizers import SGD, Adam
 from tests.support.estimators import assert_same_bits, make_classifier, make_regressor
 from tests.support.memory import peak_of
+from tests.support.shapes import sparse_cubes
 
 ALL_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
@@ -150,7 +151,7 @@ def test_a_series_and_sparse_x_get_the_message_of_scikit_learn(make, images):
             model.fit(series, y)
     with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
         model.fit(pl.Series(X[:, 0]), y)
-    sparse = [sp.csr_array(X), sp.coo_array(X.reshape(-1, 6, 8)), sp.coo_array(X[:, 0])]
+    sparse = [sp.csr_array(X), *sparse_cubes((len(X), 6, 8))]
     for given in sparse:
         with pytest.raises(TypeError, match="dense data is required"):
             model.fit(given, y)
