@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["IncompatibleVersionError", "InconsistentVersionWarning"]
+__all__ = ["ImageShapeWarning", "IncompatibleVersionError", "InconsistentVersionWarning"]
 
 __version__ = "0.2.0.dev0"  # here, where all who note it in saved models may import it
+
+
+class ImageShapeWarning(UserWarning):
+    """X may hold other images than those that it was read as.
+
+    A fit gives it at most once, and only where it had to guess: never with `image_shape`. The
+    message says how X was read and what to pass otherwise. To be sure that a guess is right, make
+    it an error: ``warnings.simplefilter("error", ImageShapeWarning)``.
+    """
 
 
 class InconsistentVersionWarning(UserWarning):

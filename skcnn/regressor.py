@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy.typing as npt
 from sklearn.base import RegressorMixin
@@ -82,7 +82,14 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
     image_shape : tuple of int, default=None
         Shape of one sample of X: ``(H, W)``, ``(H, W, C)``, ``(L,)`` for a signal, ``(1, L, C)``
         for a signal of C channels, ``(D, H, W, C)`` for a volume. None: the shape that X came
-        in, or for flat X a square image if the number of columns is a square, else a signal.
+        in, or for flat X a square image if the number of columns is a square, else a signal; if X
+        looks like something else, an :class:`~skcnn.exceptions.ImageShapeWarning` says so.
+    channels : {"last", "first"}, default="last"
+        Where X has its channels. "first", as arrays of PyTorch have them: X is of shape
+        ``(n, C, H, W)``, ``(n, C, L)`` or ``(n, C, D, H, W)``, or has such images as flat rows, and
+        `image_shape` is ``(C, H, W)``, ``(C, L)``, ``(C, D, H, W)``, or ``(L,)`` for one channel.
+        One channel is an axis, too: gray images are ``(1, H, W)``. Nothing else changes:
+        `image_shape_`, `network_` and what `augment` gets have their channels last.
     standardize : bool, default=True
         Whether to subtract the mean of each channel and divide by its standard deviation, both
         learned (weighted) at the first fit or partial_fit.
@@ -136,8 +143,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         Stop when the training loss has not been below its best by more than `tol` for
         `n_iter_no_change` consecutive epochs. None: run `max_iter` epochs. With `early_stopping`
         the same for the validation score, and None is 0.
-    n_iter_no_change : int, default=10
-        See `tol`.
+    n_iter_no_change : int or infinity, default=10
+        See `tol`. ``np.inf``: never stop early; `early_stopping` still keeps the best epoch.
     early_stopping : bool, default=False
         Whether to stop by the validation score, and to keep the weights of the epoch where it
         was best. Without, a validation set given to `fit` is only recorded, and followed by a
@@ -166,7 +173,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
     n_outputs_ : int
         Number of columns of y.
     image_shape_ : tuple of int
-        Shape of one image.
+        Shape of one image, channels last.
     network_ : Network
         Layers and weights; ``network_.views()`` gives the weights of each layer by name.
     n_features_in_ : int
@@ -240,6 +247,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         block_dropout: float = 0.0,
         batch_norm: bool = False,
         image_shape: Any = None,
+        channels: Literal["last", "first"] = "last",
         standardize: bool = True,
         dtype: Any = "auto",
         solver: str | Optimizer = "adam",
@@ -253,7 +261,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         max_iter: int = 20,
         shuffle: bool = True,
         tol: float | None = None,
-        n_iter_no_change: int = 10,
+        n_iter_no_change: float = 10,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         scoring: Any = "loss",
@@ -276,6 +284,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         self.block_dropout = block_dropout
         self.batch_norm = batch_norm
         self.image_shape = image_shape
+        self.channels = channels
         self.standardize = standardize
         self.dtype = dtype
         self.solver = solver
@@ -314,7 +323,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
-            Images, flat or shaped, channels last, of any real dtype.
+            Images, flat or shaped, of any real dtype; `channels` says where theirs are.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Finite numbers.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -354,7 +363,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
-            Images, flat or shaped, channels last, of any real dtype.
+            Images, flat or shaped, of any real dtype; `channels` says where theirs are.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Finite numbers.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -4,7 +4,11 @@ import pickle
 
 import pytest
 
-from skcnn.exceptions import IncompatibleVersionError, InconsistentVersionWarning
+from skcnn.exceptions import (
+    ImageShapeWarning,
+    IncompatibleVersionError,
+    InconsistentVersionWarning,
+)
 
 
 @pytest.mark.parametrize("kind", [InconsistentVersionWarning, IncompatibleVersionError])
@@ -16,3 +20,10 @@ def test_what_is_said_of_versions_names_both_and_what_to_do_and_can_be_pickled(k
         assert "ScratchCNNClassifier was saved by skcnn 0.2.0" in str(each)
         assert "skcnn 0.3.0" in str(each)
         assert "fit a new model" in str(each)
+
+
+def test_warnings_are_of_the_kind_that_is_shown_to_users_and_travel_between_processes():
+    assert issubclass(ImageShapeWarning, UserWarning)
+    warning = pickle.loads(pickle.dumps(ImageShapeWarning("read as")))
+    assert isinstance(warning, ImageShapeWarning)
+    assert str(warning) == "read as"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._data.image_shape import layer_shape, split_channels
+from skcnn._data.image_shape import Channels, array_shape, layer_shape, split_channels
 from skcnn._data.standardizer import Standardizer
 from skcnn._engine.workspace import Workspace
 
@@ -33,6 +33,8 @@ class Images:
         The rows of X that count; all of them by default.
     check : callable, optional
         What :meth:`check` asks about rows of X.
+    channels : {"last", "first"}, default="last"
+        Where the rows of X have their channels.
     """
 
     def __init__(
@@ -43,13 +45,20 @@ class Images:
         dtype: np.dtype[Any],
         rows: Array | None = None,
         check: Callable[[Array], object] | None = None,
+        channels: Channels = "last",
     ) -> None:
         self._X, self._rows, self._dtype, self._check_rows = X, rows, dtype, check
-        lengths, channels = split_channels(image_shape)
-        self._image = (*lengths, channels)
-        # (n, *leading, last, C) -> (*leading, C, last, n)
+        lengths, n_channels = split_channels(image_shape)
         rank = len(lengths)
-        self._order = (*range(1, rank), rank + 1, rank, 0)
+        if channels == "last" or n_channels == 1:
+            # (n, *leading, last, C) -> (*leading, C, last, n)
+            self._image = (*lengths, n_channels)
+            self._order = (*range(1, rank), rank + 1, rank, 0)
+        else:
+            # (n, C, *leading, last) -> (*leading, C, last, n)
+            self._image = array_shape(image_shape, channels)
+            self._order = (*range(2, rank + 1), 1, rank + 1, 0)
+        self._n_channels = n_channels
         self._shape = layer_shape(image_shape)
         self._moments: tuple[Array, Array] | None = None
         if standardizer is not None:
@@ -78,7 +87,7 @@ class Images:
             index = self._rows[index]
         rows = self._gather(index, workspace)
         x = workspace.buffer("x", (*self._shape, len(rows)), self._dtype)
-        if self._image[-1] == 1:  # one channel: a plain transposition, which is faster
+        if self._n_channels == 1:  # one channel: a plain transposition, which is faster
             np.copyto(x.reshape(-1, len(rows)), rows.T, casting="unsafe")
         else:
             images = rows.reshape(-1, *self._image)

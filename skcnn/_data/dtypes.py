@@ -39,8 +39,10 @@ def declared_dtype(X: Any) -> np.dtype[Any] | None:
 
     scikit-learn reads such a frame as float64, whatever its columns are.
     """
+    if len(getattr(X, "shape", ())) != 2:  # a Series has one of a column
+        return None
     columns = list(getattr(X, "dtypes", ()))
-    if not columns or not any(hasattr(dtype, "numpy_dtype") for dtype in columns):
+    if not any(hasattr(dtype, "numpy_dtype") for dtype in columns):
         return None
     return np.result_type(*(getattr(dtype, "numpy_dtype", dtype) for dtype in columns))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 from sklearn.utils import column_or_1d
 
 Array = npt.NDArray[Any]
@@ -27,15 +28,16 @@ def check_labels(y: Any, name: str = "y") -> Array:
     ValueError
         If y has several columns, missing values, or mixed types.
     """
+    given = y
     if not hasattr(y, "dtype"):
-        listed, y = y, np.asarray(y)
+        y = np.asarray(given)
         if y.dtype.kind == "U":  # NumPy turns whatever stands among strings into a string
-            _of_one_kind(np.asarray(listed, dtype=object), name)
-    shape = y.shape
-    if len(shape) > 1 and shape[1] != 1:
+            _of_one_kind(np.asarray(given, dtype=object), name)
+    shape = tuple(y.shape)
+    if issparse(y) or (len(shape) > 1 and (len(shape) > 2 or shape[1] != 1)):
         raise ValueError(
-            f"{name} has shape {tuple(shape)}, but one label a sample is needed, of shape "
-            f"({shape[0]},). If {name} is one-hot encoded, pass {name}.argmax(axis=1)."
+            f"{name} has shape {shape}, but one label a sample is needed, of shape (n_samples,). "
+            f"{_look_of(y, name if isinstance(given, np.ndarray) else f'np.asarray({name})')}"
         )
     numpy_dtype = getattr(y.dtype, "numpy_dtype", None)  # pandas' Int64, boolean
     if numpy_dtype is not None:
@@ -48,6 +50,37 @@ def check_labels(y: Any, name: str = "y") -> Array:
     if labels.dtype.kind in "fc" and not np.isfinite(labels).all():
         raise ValueError(f"{name} contains NaN or infinity. Remove these rows before the fit.")
     return labels
+
+
+def _look_of(y: Any, array: str) -> str:
+    """Return what y of several axes looks like, and what to do with it, an array of that name."""
+    if issparse(y):
+        return "It is sparse: pass an array, as its method toarray returns it."
+    if 0 in y.shape:
+        return "It is empty."
+    if sum(n != 1 for n in y.shape) <= 1:
+        return f"It looks like a single column or row of labels: pass {array}.ravel()."
+    if len(y.shape) > 2:
+        return f"It has {len(y.shape)} axes, as images have: were X and y mixed up?"
+    values = np.asarray(y)
+    outputs = (
+        "MultiOutputClassifier of sklearn.multioutput fits a network for each column; several "
+        "numbers a sample are a case for ScratchCNNRegressor."
+    )
+    try:
+        numbers = values.astype(np.float64)
+    except (TypeError, ValueError):
+        return f"It looks like several outputs, one in each column: {outputs}"
+    remedy = f"pass {array}.argmax(axis=1)."
+    if np.isin(numbers, (0, 1)).all():
+        if (numbers.sum(axis=1) == 1).all():
+            return f"It looks one-hot encoded: {remedy}"
+        return f"It looks like an indicator of several labels a sample: {outputs}"
+    if np.isin(numbers, (-1, 1)).all() and ((numbers == 1).sum(axis=1) == 1).all():
+        return f"It looks one-hot encoded, with -1 in place of 0: {remedy}"
+    if (numbers >= 0).all() and np.allclose(numbers.sum(axis=1), 1):
+        return f"It looks like the probabilities of classes: for the most probable one {remedy}"
+    return f"It looks like several outputs, one in each column: {outputs}"
 
 
 def check_classes(classes: Any, known: Array | None) -> Array:

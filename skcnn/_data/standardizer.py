@@ -28,20 +28,28 @@ class Standardizer:
 
     @classmethod
     def learn(
-        cls, X: Array, rows: Array | None, weights: Array | None, channels: int
+        cls,
+        X: Array,
+        rows: Array | None,
+        weights: Array | None,
+        channels: int,
+        *,
+        first: bool = False,
     ) -> Standardizer:
         """Learn from the rows of X, read once in chunks that are cast one at a time.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            Images, flat, channels last.
+            Images, flat.
         rows : ndarray of int or None
             Which rows; None: all.
         weights : ndarray or None
             Positive weight of each of the rows; None: all the same.
         channels : int
             Number of channels.
+        first : bool, default=False
+            Whether rows of X have their channels first; the sums are in the order of channels last.
 
         References
         ----------
@@ -55,9 +63,15 @@ class Standardizer:
         for start in range(0, n, step):
             part = slice(start, min(start + step, n))
             chunk = buffer[: part.stop - start]
-            np.copyto(chunk, X[part if rows is None else rows[part]])
+            images = chunk.reshape(len(chunk), -1, channels)  # (n, pixels, C)
+            given = X[part if rows is None else rows[part]]
+            if first:
+                pixels = given.reshape(len(chunk), channels, -1)
+                np.copyto(images, pixels.transpose(0, 2, 1))
+            else:
+                np.copyto(chunk, given)
             w = np.ones(len(chunk)) if weights is None else weights[part]
-            moments.add(chunk.reshape(len(chunk), -1, channels), w)  # (n, pixels, C)
+            moments.add(images, w)
         return cls(*moments.mean_and_deviation())
 
 

@@ -13,8 +13,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_consistent_length, validate_data
 
+from skcnn._data.containers import as_one_array
 from skcnn._data.dtypes import check_range, declared_dtype, has_finite_sum
-from skcnn._data.image_shape import check_same_shape, flatten_images
+from skcnn._data.image_shape import check_not_one_image, check_same_shape, flatten_images
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import _check_sample_weight
 
@@ -46,7 +47,7 @@ def check_data(
     check_targets : callable
         Returns y as an array with an entry a sample; is given y and its name.
     image_shape : tuple of int, optional
-        That of earlier data.
+        That of earlier data, as rows of X hold it.
     dtype : dtype, optional
         That of the network, where there is one: X must fit into it.
     suffix : str, default=""
@@ -81,8 +82,11 @@ def check_images(
 
     Without `numbers`, they are left to :func:`number_check`.
     """
-    X, X_shape = flatten_images(X)
+    X = as_one_array(X)
     first = image_shape is None
+    if image_shape is not None:
+        check_not_one_image(X, image_shape)
+    X, X_shape = flatten_images(X)
     if image_shape is not None:
         check_same_shape(X_shape, image_shape)
     return validate_data(estimator, X, reset=first, ensure_all_finite=numbers), X_shape

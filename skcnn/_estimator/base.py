@@ -12,14 +12,14 @@ from warnings import warn
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skcnn._checks import with_inner
-from skcnn._data.batches import Images
 from skcnn._data.dtypes import resolve_dtype
 from skcnn._data.holdout import hold_out
-from skcnn._data.image_shape import resolve_image_shape
+from skcnn._data.image_shape import array_shape, resolve_image_shape
+from skcnn._data.misreadings import warn_if_misread
 from skcnn._data.samples import Data
 from skcnn._data.validate import (
     check_data,
@@ -122,6 +122,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     batch_norm: bool
     augment: Augment
     image_shape: Any
+    channels: Any
     standardize: bool
     dtype: Any
     solver: str | Optimizer
@@ -135,7 +136,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     max_iter: int
     shuffle: bool
     tol: float | None
-    n_iter_no_change: int
+    n_iter_no_change: float
     early_stopping: bool
     validation_fraction: float
     scoring: Any
@@ -189,6 +190,11 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         state = new | saved
         state.pop(VERSION_KEY, None)
         super().__setstate__(state)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True  # images; there is no tag for four and five axes
+        return tags
 
     def _check_y(self, y: Any, name: str) -> Array:
         """Return y as an array with one entry a sample, or raise a ValueError."""
@@ -244,17 +250,22 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         check = partial(check_data, checked, check_targets=self._check_y)
         if earlier:
             columns, image_shape = earlier.columns, earlier.image_shape
-            dtype = earlier.network.dtype
-            data = check(X, y, sample_weight, image_shape=image_shape, dtype=dtype)
+            dtype, held_shape = earlier.network.dtype, earlier.array_shape
+            data = check(X, y, sample_weight, image_shape=held_shape, dtype=dtype)
         else:
             data = check(X, y, sample_weight)
             dtype = resolve_dtype(self.dtype, data.X_dtype)
             columns = Columns(data.X.shape[1], getattr(checked, "feature_names_in_", None))
-            image_shape = resolve_image_shape(self.image_shape, data.X_shape, columns.number)
+            image_shape = resolve_image_shape(
+                self.image_shape, data.X_shape, columns.number, self.channels
+            )
+            held_shape = array_shape(image_shape, self.channels)
+            if self.image_shape is None:
+                warn_if_misread(data.X, data.rows, data.X_shape, image_shape, self.channels)
         held_out = None
         if validation_is_given(*validation):
             with errors_of_validation_set():
-                held_out = check(*validation, image_shape=image_shape, dtype=dtype, suffix="_val")
+                held_out = check(*validation, image_shape=held_shape, dtype=dtype, suffix="_val")
         return Given(data, held_out, columns, image_shape, dtype)
 
     def _encode(
@@ -321,11 +332,10 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         """Return the network's outputs, of shape (n_outputs, n_samples)."""
         check_is_fitted(self)
         # numbers are checked chunk by chunk, while they are in the cache
-        check_shape = partial(check_images, self, X, self.image_shape_, numbers=False)
+        check_shape = partial(check_images, self, X, self._fitted.array_shape, numbers=False)
         X, _ = with_numpy_settings(check_shape)
         network = self.network_
-        check = number_check(self, network.dtype)
-        images = Images(X, self.image_shape_, self._fitted.standardizer, network.dtype, check=check)
+        images = self._fitted.images(X, check=number_check(self, network.dtype))
         n_threads = thread_count(self.n_jobs)
         return with_one_blas_thread(lambda: outputs_of(network, images, n_threads))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from skcnn._checks import is_integer
 from skcnn._data.image_shape import layer_shape, split_channels
 from skcnn.layers import (
@@ -131,30 +133,34 @@ class Architecture:
 
 def _counts(value: Any, name: str, what: str) -> tuple[int, ...]:
     """Return one integer for each block or layer, or raise a ValueError."""
-    counts = _plain(value if isinstance(value, tuple | list) else (value,))
+    given = _plain(value)
+    counts = given if isinstance(given, tuple) else (given,)
     if not all(is_integer(count) and count >= 1 for count in counts):
         raise ValueError(
             f"{name}={value!r} must be an integer of at least 1, or a tuple of them, one for each "
             f"{what}."
         )
-    return tuple(counts)
+    return counts
 
 
 def _per_block(value: Any, n_blocks: int, name: str) -> tuple[Any, ...]:
     """Return one value for each block, of tuples and ints."""
-    if not isinstance(value, tuple | list):
-        return (_plain(value),) * n_blocks
-    if len(value) != n_blocks:
+    values = _plain(value)
+    if not isinstance(values, tuple):
+        return (values,) * n_blocks
+    if len(values) != n_blocks:
         raise ValueError(
-            f"{name}={value!r} has {len(value)} entries, but n_filters makes {n_blocks} block(s). "
+            f"{name}={value!r} has {len(values)} entries, but n_filters makes {n_blocks} block(s). "
             f"Give one value for all blocks or a tuple with one entry for each; what differs by "
             f"axis is nested, as in {name}=((3, 5),)."
         )
-    return tuple(_plain(entry) for entry in value)
+    return values
 
 
 def _plain(value: Any) -> Any:
-    """Return lists as tuples and NumPy's integers as ints, at any depth."""
+    """Return lists and arrays as tuples and NumPy's integers as ints, at any depth."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
     if isinstance(value, tuple | list):
         return tuple(_plain(entry) for entry in value)
     return int(value) if is_integer(value) else value

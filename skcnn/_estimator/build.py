@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skcnn._data.dtypes import check_range, compute_dtype
-from skcnn._data.image_shape import layer_shape, resolve_image_shape, split_channels
+from skcnn._data.image_shape import Channels, layer_shape, resolve_image_shape, split_channels
 from skcnn._data.samples import Data
 from skcnn._data.standardizer import Standardizer
 from skcnn._estimator.fitted import Columns, Fitted
@@ -76,9 +76,20 @@ def build(
         followed=followed,
         averaging=make_averaging(estimator.weight_averaging),
     )
-    standardizer = _statistics(data, image_shape) if estimator.standardize else None
+    channels = estimator.channels
+    standardizer = _statistics(data, image_shape, channels) if estimator.standardize else None
     targets = targets.learned_from(data)
-    fitted = Fitted(columns, image_shape, standardizer, targets, seed, None, network, state)
+    fitted = Fitted(
+        columns,
+        image_shape,
+        standardizer,
+        targets,
+        seed,
+        None,
+        network,
+        state,
+        channels=channels,
+    )
     return _with_fill(fitted, estimator.augment, data)
 
 
@@ -114,8 +125,10 @@ def _check_unchanged(estimator: Any, earlier: Fitted, n_outputs: int) -> None:
     given = estimator.image_shape
     kept = {
         "the layers": layers == network.layers,
-        "image_shape": given in (None, image_shape)
-        or image_shape == resolve_image_shape(given, None, earlier.columns.number),
+        "channels": estimator.channels == earlier.channels,
+        "image_shape": given is None
+        or image_shape
+        == resolve_image_shape(given, None, earlier.columns.number, estimator.channels),
         "dtype": compute_dtype(estimator.dtype, network.dtype) == network.dtype,
         "standardize": estimator.standardize == (earlier.standardizer is not None),
     }
@@ -123,7 +136,8 @@ def _check_unchanged(estimator: Any, earlier: Fitted, n_outputs: int) -> None:
     if changed:
         raise ValueError(
             f"What makes up the network was changed after the first fit: {changed}. It has "
-            f"image_shape={image_shape}, dtype={network.dtype} and the layers "
+            f"image_shape={earlier.array_shape}, channels={earlier.channels!r}, "
+            f"dtype={network.dtype} and the layers "
             f"{[str(layer) for layer in network.layers]}; the parameters now make "
             f"{[str(layer) for layer in layers]}. Set the parameters back, or fit a clone to "
             f"start again."
@@ -138,10 +152,11 @@ def _with_fill(fitted: Fitted, augment: Augment, data: Data) -> Fitted:
     check_augment(augment, lengths)
     if fitted.standardizer is not None or fitted.fill is not None:
         return fitted
-    return replace(fitted, fill=_statistics(data, fitted.image_shape).mean)
+    return replace(fitted, fill=_statistics(data, fitted.image_shape, fitted.channels).mean)
 
 
-def _statistics(data: Data, image_shape: tuple[int, ...]) -> Standardizer:
+def _statistics(data: Data, image_shape: tuple[int, ...], channels: Channels) -> Standardizer:
     """Return mean and deviation of each channel."""
-    _, channels = split_channels(image_shape)
-    return Standardizer.learn(data.X, data.rows, data.relative_weights, channels)
+    _, n_channels = split_channels(image_shape)
+    first, weights = channels == "first", data.relative_weights
+    return Standardizer.learn(data.X, data.rows, weights, n_channels, first=first)

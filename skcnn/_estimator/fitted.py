@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skcnn._data.batches import Images
+from skcnn._data.image_shape import Channels, array_shape
 from skcnn._data.samples import Data, Samples
 from skcnn._data.standardizer import Standardizer
 from skcnn._estimator.targets import Targets
@@ -64,6 +65,8 @@ class Fitted:
         Fitted attributes of the last call that had a validation set.
     dropped : int
         How many epochs have no record any more.
+    channels : {"last", "first"}
+        Where the rows of X have their channels.
     """
 
     columns: Columns
@@ -77,18 +80,35 @@ class Fitted:
     history: list[dict[str, Any]] = field(default_factory=list)
     validation: dict[str, Any] = field(default_factory=dict)
     dropped: int = 0
+    channels: Channels = "last"
 
     @property
     def n_iter(self) -> int:
         """Number of epochs so far."""
         return self.dropped + len(self.history)
 
+    @property
+    def array_shape(self) -> tuple[int, ...]:
+        """Shape of one image as the rows of X hold it."""
+        return array_shape(self.image_shape, self.channels)
+
+    def images(self, X: Array, rows: Array | None = None, check: Any = None) -> Images:
+        """Return rows of X as the network takes them; `check` is asked about them."""
+        return Images(
+            X,
+            self.image_shape,
+            self.standardizer,
+            self.network.dtype,
+            rows,
+            check,
+            self.channels,
+        )
+
     def samples(self, data: Data, name: str, augment: Augment = None) -> Samples:
         """Return data as the network and the loss take them; `name` is what errors call y."""
-        dtype = self.network.dtype
-        images = Images(data.X, self.image_shape, self.standardizer, dtype, data.rows)
-        targets = self.targets.encode(data, name, dtype)
+        targets = self.targets.encode(data, name, self.network.dtype)
         fill = 0.0 if self.fill is None else self.fill
+        images = self.images(data.X, data.rows)
         return Samples(images, targets, data.relative_weights, augment, fill)
 
     def after(

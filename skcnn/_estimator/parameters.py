@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import get_scorer_names
 
-from skcnn._data.sklearn_compat import Interval, StrOptions
+from skcnn._data.sklearn_compat import Interval, Options, StrOptions
 from skcnn._estimator.blocks import ACTIVATIONS, POOLINGS, Architecture
 from skcnn._training.epochs import Plan
 from skcnn._training.stopping import Patience
@@ -35,25 +35,27 @@ MINI_BATCH_DEFAULTS: dict[str, Any] = {
 }
 
 PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
-    "n_filters": [Interval(Integral, 1, None, closed="left"), tuple, list],
-    "filter_size": [Interval(Integral, 1, None, closed="left"), tuple, list],
-    "pool_size": [Interval(Integral, 1, None, closed="left"), tuple, list],
+    "n_filters": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
+    "filter_size": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
+    "pool_size": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
     "pooling": [StrOptions(set(POOLINGS))],
     "padding": [
         StrOptions({"same", "valid"}),
         Interval(Integral, 0, None, closed="left"),
         tuple,
         list,
+        np.ndarray,
     ],
-    "stride": [Interval(Integral, 1, None, closed="left"), tuple, list],
-    "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), tuple, list],
+    "stride": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
+    "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
     "activation": [StrOptions(set(ACTIVATIONS)), Activation],
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "layers": [tuple, list, None],
     "block_dropout": [Interval(Real, 0, 1, closed="left")],
     "batch_norm": ["boolean"],
     "augment": [Augmentation, callable, tuple, list, None],
-    "image_shape": [tuple, list, Interval(Integral, 1, None, closed="left"), None],
+    "image_shape": [tuple, list, np.ndarray, Interval(Integral, 1, None, closed="left"), None],
+    "channels": [StrOptions({"last", "first"})],
     "standardize": ["boolean"],
     "dtype": [StrOptions({"auto", "float32", "float64"}), type, np.dtype],
     "solver": [StrOptions({*OPTIMIZERS, "lbfgs"}), Optimizer],
@@ -66,7 +68,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "max_iter": [Interval(Integral, 1, None, closed="left")],
     "shuffle": ["boolean"],
     "tol": [Interval(Real, 0, None, closed="left"), None],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],

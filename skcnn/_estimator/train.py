@@ -137,7 +137,7 @@ def _run_epochs(
                 f"solver='lbfgs' was stopped by max_iter={most} before it converged. Set a larger "
                 f"max_iter, usually of some hundreds.",
                 ConvergenceWarning,
-                stacklevel=8,
+                stacklevel=11,
             )
 
 

@@ -23,12 +23,12 @@ class Patience:
     ----------
     tol : float or None
         None: never loses patience.
-    n_iter_no_change : int
+    n_iter_no_change : int or infinity
         How many such epochs to bear.
     """
 
     tol: float | None
-    n_iter_no_change: int
+    n_iter_no_change: float
     best: float = np.inf
     stale: int = 0
 

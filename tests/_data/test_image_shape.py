@@ -1,13 +1,17 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from skcnn._data.image_shape import (
+    array_shape,
+    check_not_one_image,
     check_same_shape,
     flatten_images,
     layer_shape,
     resolve_image_shape,
     split_channels,
 )
+from tests.support.shapes import sparse_cubes
 
 
 @pytest.mark.parametrize(
@@ -78,22 +82,59 @@ def test_channels_move_before_the_last_axis(image_shape, split, layers):
 @pytest.mark.parametrize("shape", [(4, 6), (4, 3, 2), (2, 3, 2, 2)])
 def test_shaped_input_is_flattened_and_its_shape_told(shape):
     X = np.arange(48).reshape(2, *shape)
-    for given in (X, X.tolist()):
-        flat, told = flatten_images(given)
-        assert told == shape
-        assert np.array_equal(flat, X.reshape(2, 24))
+    flat, told = flatten_images(X)
+    assert told == shape
+    assert np.array_equal(flat, X.reshape(2, 24))
 
 
 def test_flat_input_and_strangers_pass_through():
-    X, stranger = np.ones((2, 3)), object()
-    assert flatten_images(X) == (X, None)
-    assert flatten_images(stranger) == (stranger, None)
-    flat, told = flatten_images([[1, 2], [3, 4]])
-    assert (flat.tolist(), told) == ([[1, 2], [3, 4]], None)
+    for given in (np.ones((2, 3)), object(), csr_array(np.ones((2, 3))), *sparse_cubes()):
+        assert flatten_images(given) == (given, None)
 
 
-def test_too_many_axes_and_ragged_lists_are_errors():
+def test_too_many_axes_are_an_error():
     with pytest.raises(ValueError, match=r"shape \(1, 1, 1, 1, 1, 1\); at most 5 axes"):
         flatten_images(np.ones((1,) * 6))
-    with pytest.raises(ValueError, match="elements differ in shape"):
-        flatten_images([np.ones((2, 2)), np.ones((3, 3))])
+
+
+CHANNELS_FIRST = [((64,), (64,)), ((2, 32), (1, 32, 2)), ((4, 2, 8), (2, 8, 4))]
+CHANNELS_FIRST += [((1, 8, 8), (8, 8, 1)), ((2, 4, 4, 2), (4, 4, 2, 2))]
+
+
+@pytest.mark.parametrize(("given", "expected"), CHANNELS_FIRST)
+def test_channels_that_come_first_go_last_and_back(given, expected):
+    for image_shape, X_shape in ((given, None), (None, given), (given, given)):
+        if len(given) > 1 or X_shape is None:
+            assert resolve_image_shape(image_shape, X_shape, 64, "first") == expected
+    check_same_shape(given, array_shape(expected, "first"))
+    assert resolve_image_shape(None, None, 64, "first") == (8, 8)
+    assert array_shape((8, 8), "first") == (1, 8, 8)
+    assert array_shape(expected, "last") == expected
+
+
+@pytest.mark.parametrize(
+    ("X_shape", "image_shape", "remedy"),
+    [
+        ((3, 8, 9), (8, 9, 3), r"np.moveaxis\(X, 1, -1\), or fit with channels='first'"),
+        ((8, 9, 3), (3, 8, 9), r"np.moveaxis\(X, -1, 1\), or fit with channels='last'"),
+        ((20, 3), (3, 1, 20), r"np.moveaxis\(X, -1, 1\)"),
+        ((3, 20), (1, 20, 3), r"np.moveaxis\(X, 1, -1\)"),
+        ((8, 8, 3), (8, 3, 8), r"Reshape X to \(n, 8, 3, 8\)"),
+    ],
+)
+def test_channels_at_the_other_end_are_told_from_other_shapes(X_shape, image_shape, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        check_same_shape(X_shape, image_shape)
+
+
+@pytest.mark.parametrize(
+    ("shape", "image_shape"),
+    [((8, 8), (8, 8)), ((8, 8, 1), (8, 8)), ((8, 9, 3), (8, 9, 3)), ((64,), (8, 8)), ((9,), (9,))],
+)
+def test_one_image_without_its_samples_axis_is_told_from_several(shape, image_shape):
+    with pytest.raises(ValueError, match=r"looks like one image; pass X\[np.newaxis\]"):
+        check_not_one_image(np.zeros(shape), image_shape)
+    check_not_one_image(np.zeros((1, *image_shape)), image_shape)
+    check_not_one_image(np.zeros((8, *image_shape)), image_shape)
+    check_not_one_image(np.zeros((8, int(np.prod(image_shape)))), image_shape)
+    check_not_one_image(object(), image_shape)

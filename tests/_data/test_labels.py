@@ -2,6 +2,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import csr_array
+from sklearn.multioutput import MultiOutputClassifier
+
+from skcnn._data.labels import check_labels
 
 N = 60
 CODES = np.arange(N) % 3
@@ -93,6 +97,43 @@ def test_a_column_of_a_data_frame_is_understood(X, make_classifier):
     with pytest.warns(UserWarning, match="column-vector"):
         other = make_classifier().fit(X, frame)
     assert model.network_.parameters.tobytes() == other.network_.parameters.tobytes()
+
+
+ONE_HOT = np.eye(3)[CODES]
+SEVERAL = np.c_[ONE_HOT[:, :2], ONE_HOT[:, 0]]
+LOOKS = {
+    "one-hot": (ONE_HOT, r"looks one-hot encoded: pass y.argmax\(axis=1\)"),
+    "one-hot, bool": (ONE_HOT > 0, "one-hot"),
+    "one-hot frame": (pd.DataFrame(ONE_HOT), r"one-hot .* pass np.asarray\(y\).argmax\(axis=1\)"),
+    "one-hot nullable frame": (pd.DataFrame(ONE_HOT).astype("Int64"), "one-hot"),
+    "one-hot, polars": (pl.DataFrame(ONE_HOT), "one-hot"),
+    "one-hot, -1": (2 * ONE_HOT - 1, "one-hot encoded, with -1 in place of 0"),
+    "probabilities": (0.7 * ONE_HOT + 0.1, "probabilities of classes.*argmax"),
+    "several labels": (SEVERAL, "indicator of several labels.*MultiOutputClassifier"),
+    "no label": (np.zeros((N, 2)), "indicator of several labels.*MultiOutputClassifier"),
+    "outputs": (np.c_[CODES, CODES % 2], "several outputs.*MultiOutputClassifier"),
+    "texts": (np.c_[NAMES, NAMES], "several outputs.*MultiOutputClassifier"),
+    "frame": (pd.DataFrame({"a": NAMES, "b": CODES}), "several outputs.*MultiOutputClassifier"),
+    "numbers": (np.random.default_rng(0).normal(size=(N, 2)), "ScratchCNNRegressor"),
+    "a row": (CODES[np.newaxis], r"single column or row of labels: pass y.ravel\(\)"),
+    "a column of 3 axes": (CODES[:, np.newaxis, np.newaxis], r"pass y.ravel\(\)"),
+    "images": (np.zeros((N, 8, 8)), "were X and y mixed up"),
+    "sparse": (csr_array(ONE_HOT), "sparse.*toarray"),
+    "sparse column": (csr_array(CODES[:, np.newaxis]), "sparse.*toarray"),
+    "no columns": (np.zeros((N, 0)), "is empty"),
+}
+
+
+@pytest.mark.parametrize("kind", LOOKS)
+def test_y_of_several_columns_is_an_error_that_names_what_it_looks_like(kind):
+    y, words = LOOKS[kind]
+    with pytest.raises(ValueError, match=rf"^y has shape .*, but one label a sample.* {words}"):
+        check_labels(y)
+
+
+def test_several_labels_a_sample_are_a_case_for_a_classifier_of_several_outputs(X, make_classifier):
+    model = MultiOutputClassifier(make_classifier()).fit(X, SEVERAL)
+    assert model.predict(X).shape == SEVERAL.shape
 
 
 MISSING = {

@@ -2,7 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
+from skcnn import ScratchCNNClassifier
 from skcnn._estimator.blocks import Architecture
 from skcnn.layers import (
     Activation,
@@ -50,6 +52,40 @@ def test_a_block_is_convolution_activation_pooling():
     assert build() == (Conv(4, 3), ReLU(), MaxPool(2), Flatten(), OUTPUT)
     assert build(activation=Bump())[1:3] == (Bump(), MaxPool(2))
     assert build(pooling="average")[:3] == (Conv(4, 3), ReLU(), AveragePool(2))
+
+
+ARRAYS = {
+    "n_filters": (4, 5),
+    "filter_size": (3, 5),
+    "pool_size": (2, 1),
+    "padding": (1, 2),
+    "stride": (1, 2),
+    "hidden_layer_sizes": (7, 6),
+    "image_shape": (8, 8),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays_are_what_their_tuples_are(name, digits):
+    value = ARRAYS[name]
+    both = {"n_filters": (4, 4), "max_iter": 1, "random_state": 0, "warm_start": True}
+    expected, model = (
+        ScratchCNNClassifier(**both | {name: given}).fit(*digits)
+        for given in (value, np.array(value))
+    )
+    assert model.network_.layers == expected.network_.layers
+    assert model.image_shape_ == expected.image_shape_
+    assert clone(model).fit(*digits).loss_curve_ == model.loss_curve_
+    assert model.fit(*digits).n_iter_ == 2
+    assert repr(model)
+
+
+def test_arrays_may_be_nested_and_of_one_number_but_not_of_floats():
+    assert build(filter_size=[np.array([3, 5])]) == build(filter_size=((3, 5),))
+    assert build(n_filters=np.array([[3, 5]])[0, :1]) == build(n_filters=3)
+    assert build(filter_size=np.array(5)) == build(filter_size=5)
+    with pytest.raises(ValueError, match="must be an integer of at least 1"):
+        build(hidden_layer_sizes=np.array([1.5]))
 
 
 def test_a_pooling_of_nothing_is_left_out():

@@ -74,6 +74,17 @@ def test_tol_without_early_stopping_is_about_the_training_loss(parts):
     assert model.n_iter_ == len(model.validation_scores_) == 3
 
 
+def test_infinite_patience_runs_all_epochs_and_keeps_the_best(parts):
+    X, y, val = parts
+    kind = {"max_iter": 6, "tol": 100.0, "n_iter_no_change": np.inf}
+    assert make_classifier(**kind).fit(X, y).n_iter_ == 6
+    model = make_classifier(**kind, early_stopping=True).fit(X, y, **val)
+    assert model.n_iter_ == len(model.validation_scores_) == 6
+    assert model.best_iter_ == 1 + np.argmax(model.validation_scores_)
+    with pytest.raises(ValueError, match="'n_iter_no_change' parameter"):
+        make_classifier(n_iter_no_change=2.5).fit(X, y)
+
+
 # By a validation score
 
 

@@ -241,6 +241,7 @@ def test_tags_ask_for_no_leniency():
         tags = get_tags(make())
         assert tags.estimator_type == kind
         assert tags.input_tags.two_d_array
+        assert tags.input_tags.three_d_array
         assert tags.target_tags.required
         assert not tags.non_deterministic
         assert not tags.no_validation

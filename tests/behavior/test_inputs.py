@@ -4,11 +4,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.sparse as sp
+from PIL import Image
 
 from skcnn.layers import Conv, MaxPool
 from skcnn.optimizers import SGD, Adam
 from tests.support.estimators import assert_same_bits, make_classifier, make_regressor
 from tests.support.memory import peak_of
+from tests.support.shapes import sparse_cubes
 
 ALL_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
@@ -111,6 +114,76 @@ def test_lists_of_images_are_understood(images):
     X, y = images
     expected = make_classifier(image_shape=(6, 8)).fit(X, y)
     assert_same_bits(expected, make_classifier().fit(list(X.reshape(-1, 6, 8)), y), X)
+
+
+def objects(entries):
+    array = np.empty(len(entries), dtype=object)
+    array[:] = entries
+    return array
+
+
+COLUMNS = {
+    "array": objects,
+    "frame": lambda images: pd.DataFrame({"image": images}),
+    "Series": pd.Series,
+}
+
+
+@pytest.mark.parametrize("make", [make_classifier, make_regressor])
+@pytest.mark.parametrize("column", COLUMNS)
+def test_object_arrays_and_columns_of_images_are_understood(column, make, images):
+    X, y = images
+    held = COLUMNS[column](list(X.reshape(-1, 6, 8)))
+    expected = make(image_shape=(6, 8)).fit(X, y, X_val=X, y_val=y)
+    model = make().fit(held, y, X_val=held, y_val=y)
+    assert not hasattr(model, "feature_names_in_")
+    assert_same_bits(expected, model, X, held)
+    assert expected.score(X, y) == model.score(held, y)
+    assert_same_bits(expected.partial_fit(X, y), model.partial_fit(held, y), X, held)
+
+
+@pytest.mark.parametrize("make", [make_classifier, make_regressor])
+def test_a_series_and_sparse_x_get_the_message_of_scikit_learn(make, images):
+    X, y = images
+    model = make()
+    for series in (pd.Series(X[:, 0]), pd.Series(X[:, 0], dtype="Int64")):
+        with pytest.raises(ValueError, match="Expected a 2-dimensional container but got"):
+            model.fit(series, y)
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        model.fit(pl.Series(X[:, 0]), y)
+    sparse = [sp.csr_array(X), *sparse_cubes((len(X), 6, 8))]
+    for given in sparse:
+        with pytest.raises(TypeError, match="dense data is required"):
+            model.fit(given, y)
+    model.fit(X, y)
+    for given in sparse:
+        with pytest.raises(TypeError, match="dense data is required"):
+            model.predict(given)
+    with pytest.raises(ValueError, match="Expected a 2-dimensional container but got"):
+        model.predict(pd.Series(X[0]))
+
+
+@pytest.mark.parametrize("shape", [(48,), (6, 8), (4, 4, 3), (2, 3, 4, 2)])
+@pytest.mark.parametrize("make", [make_classifier, make_regressor])
+def test_one_image_without_its_samples_axis_is_named(make, shape, images):
+    X, y = images
+    model = make(image_shape=shape).fit(X, y)
+    one = X[0].reshape(shape)
+    for wrong in (one, one.tolist(), one[..., np.newaxis], X[0]):
+        with pytest.raises(ValueError, match=r"looks like one image; pass X\[np.newaxis\]"):
+            model.predict(wrong)
+        with pytest.raises(ValueError, match=r"looks like one image; pass X\[np.newaxis\]"):
+            model.partial_fit(wrong, y[:1])
+    assert model.predict(one[np.newaxis]) == model.predict([one]) == model.predict(X[:1])
+
+
+def test_one_image_of_pillow_is_named(images):
+    X, y = images
+    model = make_classifier(image_shape=(6, 8)).fit(X, y)
+    one = Image.fromarray(X[0].reshape(6, 8))
+    with pytest.raises(ValueError, match=r"one image; pass np.asarray\(X\)\[np.newaxis\]"):
+        model.predict(one)
+    assert model.predict(np.asarray(one)[np.newaxis]) == model.predict(X[:1])
 
 
 def test_x_of_one_other_channel_axis_is_the_same_image(images):

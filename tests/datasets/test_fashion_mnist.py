@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from sklearn.utils import Bunch
 
-from skcnn import datasets
-from skcnn.datasets import load_fashion_mnist
+from skcnn.datasets import fashion_mnist, load_fashion_mnist
 
 COUNTS = {"train": 6, "test": 4}
 TRAIN_IMAGES = "train-images-idx3-ubyte"
@@ -54,14 +53,14 @@ def small_and_offline(monkeypatch, tmp_path, contents):
         content = contents[file.name]
         count = COUNTS["train" if file.name.startswith("train") else "test"]
         shape = (count, 2, 3) if "images" in file.name else (count,)
-        return datasets._IdxFile(file.name, shape, hashlib.sha256(content).hexdigest())
+        return fashion_mnist._IdxFile(file.name, shape, hashlib.sha256(content).hexdigest())
 
     def offline(*args, **kwargs):
         raise AssertionError("OpenML was asked")
 
-    parts = {name: tuple(map(small, pair)) for name, pair in datasets._PARTS.items()}
-    monkeypatch.setattr(datasets, "_PARTS", parts)
-    monkeypatch.setattr(datasets, "_SYSTEM_FOLDER", tmp_path / "system")
+    parts = {name: tuple(map(small, pair)) for name, pair in fashion_mnist._PARTS.items()}
+    monkeypatch.setattr(fashion_mnist, "_PARTS", parts)
+    monkeypatch.setattr(fashion_mnist, "_SYSTEM_FOLDER", tmp_path / "system")
     monkeypatch.setattr("sklearn.datasets.fetch_openml", offline)
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "cache"))
 
@@ -154,7 +153,7 @@ def test_bunch_has_names_and_a_description_and_train_is_the_default(folder, arra
 
 def test_published_files_are_described(monkeypatch):
     monkeypatch.undo()
-    files = [file for pair in datasets._PARTS.values() for file in pair]
+    files = [file for pair in fashion_mnist._PARTS.values() for file in pair]
     assert [file.name for file in files] == NAMES
     assert [file.size for file in files] == [47_040_016, 60_008, 7_840_016, 10_008]
     assert len({file.sha256 for file in files}) == 4
@@ -191,7 +190,7 @@ def test_only_the_files_of_the_subset_are_needed(folder, arrays):
 
 
 def test_system_folder_is_read(folder, arrays, monkeypatch):
-    monkeypatch.setattr(datasets, "_SYSTEM_FOLDER", folder)
+    monkeypatch.setattr(fashion_mnist, "_SYSTEM_FOLDER", folder)
     assert_is(load_fashion_mnist(), arrays, "train")
 
 
@@ -215,7 +214,7 @@ def test_missing_files_are_named(folder, monkeypatch, subset, removed, is_system
     for name in {*removed, TEST_IMAGES}:
         (folder / f"{name}.gz").unlink()
     if is_system:
-        monkeypatch.setattr(datasets, "_SYSTEM_FOLDER", folder)
+        monkeypatch.setattr(fashion_mnist, "_SYSTEM_FOLDER", folder)
     place = {} if is_system else {"data_home": folder}
     error = assert_message(FileNotFoundError, [folder, *REMEDY], subset=subset, **place)
     assert [name for name in NAMES if name in str(error)] == removed
@@ -257,7 +256,7 @@ def test_data_home_that_is_no_folder_is_named(tmp_path):
 def test_empty_data_home_is_named(folder, monkeypatch, is_system):
     monkeypatch.chdir(folder)  # which an empty path would mean
     if is_system:
-        monkeypatch.setattr(datasets, "_SYSTEM_FOLDER", folder)
+        monkeypatch.setattr(fashion_mnist, "_SYSTEM_FOLDER", folder)
     assert_message(ValueError, ["data_home='' names no folder", REMEDY[0]], data_home="")
 
 
@@ -347,7 +346,7 @@ def test_labels_are_checked(folder, contents):
 
 def test_damaged_system_file_is_not_replaced_by_openml(folder, monkeypatch):
     (folder / f"{TRAIN_IMAGES}.gz").write_bytes(b"damaged")
-    monkeypatch.setattr(datasets, "_SYSTEM_FOLDER", folder)
+    monkeypatch.setattr(fashion_mnist, "_SYSTEM_FOLDER", folder)
     assert_message(ValueError, ["reinstall Debian's package dataset-fashion-mnist"])
 
 
@@ -368,7 +367,7 @@ def test_openml_is_asked(openml, arrays, subset, dtype):
 
 
 def test_data_home_without_idx_files_is_the_cache(openml, arrays, tmp_path, folder, monkeypatch):
-    monkeypatch.setattr(datasets, "_SYSTEM_FOLDER", folder)
+    monkeypatch.setattr(fashion_mnist, "_SYSTEM_FOLDER", folder)
     home = tmp_path / "empty"
     home.mkdir()
     assert_is(load_fashion_mnist(data_home=home), arrays, "train")
