@@ -48,7 +48,7 @@ def warn_if_misread(
     else:
         doubt = _doubt_of_shaped(X_shape, image_shape, channels)
     if doubt is not None:
-        warnings.warn(doubt, ImageShapeWarning, stacklevel=6)  # where the user calls fit
+        warnings.warn(doubt, ImageShapeWarning, stacklevel=9)  # where the user calls fit
 
 
 def _doubt_of_shaped(X_shape: Shape, image_shape: Shape, channels: Channels) -> str | None:

@@ -15,7 +15,8 @@ def start(numbers):
     model = ScratchCNNRegressor(2, 3, max_iter=1, warm_start=True, random_state=0).fit(X, y)
     given = model._validate(X, y, None, (X, y, None), model._fitted)
     targets, parts = model._encode(given, model._learn_targets, model._fitted)[:2]
-    return model, model._build(given, targets, parts, model._fitted.seed, model._fitted), parts
+    seed, earlier = model._fitted.seed, model._fitted
+    return model, model._build(given, targets, parts, seed, earlier, goes_on=True), parts
 
 
 def test_history_goes_on_and_the_model_before_is_left_alone(start):

@@ -19,6 +19,7 @@ from skcnn.layers import BatchNorm, Conv, Dense, Dropout, Flatten, Layer, ReLU
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import SGD, Adam
+from tests.support.estimators import few_iterations
 from tests.support.parts import (
     BUFFER_NAMES,
     NamedActivation,
@@ -137,6 +138,7 @@ def test_no_micro_batch_is_smaller_than_the_network_can_train_on(least):
             assert len(sizes) == len(split(np.arange(n), 10**9))
 
 
+@few_iterations
 @pytest.mark.parametrize("training", [{"batch_size": 65}, {"solver": "lbfgs"}])
 def test_a_custom_layer_sees_no_fewer_samples_than_it_asks_for(training):
     rng = np.random.default_rng(0)

@@ -9,7 +9,13 @@ from sklearn.model_selection import cross_val_score
 
 from skcnn.augmentation import HorizontalFlip, Shift
 from skcnn.exceptions import ImageShapeWarning
-from tests.support.estimators import assert_same_bits, make_classifier, make_regressor, unchanged
+from tests.support.estimators import (
+    assert_same_bits,
+    few_iterations,
+    make_classifier,
+    make_regressor,
+    unchanged,
+)
 from tests.support.memory import peak_of
 
 # of an image, channels last, and as it is with channels first
@@ -61,6 +67,7 @@ def test_channels_first_give_the_same_bits_as_channels_last(shape, kind, dtype):
     assert model.get_params()["image_shape"] is given
 
 
+@few_iterations
 @pytest.mark.parametrize("way", WAYS)
 def test_channels_first_count_in_all_that_is_learned(way):
     last, first, y = pair((4, 6, 2))
