@@ -39,8 +39,9 @@ def weight_of_each_class(
         counts = np.bincount(targets, weights, len(classes))
         present = counts > 0
         counts[~present] = 1
-        balanced: Array = counts.sum(where=present) / (present.sum() * counts)
-        return balanced
+        with np.errstate(over="ignore"):
+            balanced: Array = counts.sum(where=present) / (present.sum() * counts)
+        return np.minimum(balanced, np.finfo(np.float64).max)
     labels = classes.tolist()
     unknown = [label for label in class_weight if label not in set(labels)]
     if unknown:
