@@ -443,8 +443,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         """
         logits = self._outputs(X)
         if len(self.classes_) <= 2:
-            scores: Array = logits[-1] - logits[0]
-            return scores
+            with np.errstate(over="ignore"):
+                scores: Array = logits[-1] - logits[0]
+            largest = np.finfo(scores.dtype).max
+            return np.clip(scores, -largest, largest, out=scores)
         return np.ascontiguousarray(logits.T)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

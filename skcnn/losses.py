@@ -132,16 +132,18 @@ class CrossEntropy(Loss):
 
     def predict(self, outputs: Array) -> Array:
         """Softmax: exp(z) / sum of exp(z)."""
-        with np.errstate(under="ignore"):
+        with np.errstate(under="ignore", over="ignore"):  # exp(-inf) is 0
             p: Array = np.exp(outputs - outputs.max(axis=0))
             p /= p.sum(axis=0)
         return p
 
     def predict_log(self, outputs: Array) -> Array:
         """Logarithm of softmax, finite for all finite logits."""
-        z: Array = outputs - outputs.max(axis=0)
-        with np.errstate(under="ignore"):
+        lowest = np.finfo(outputs.dtype).min
+        with np.errstate(under="ignore", over="ignore"):
+            z: Array = np.maximum(outputs - outputs.max(axis=0), lowest)
             z -= np.log(np.exp(z).sum(axis=0))
+        np.maximum(z, lowest, out=z)
         return z
 
 

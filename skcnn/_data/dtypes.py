@@ -58,10 +58,17 @@ def check_range(X: Array, dtype: np.dtype[Any], rows: Array | None = None) -> No
         return
     largest = largest_magnitude(X, rows)
     if largest > np.finfo(dtype).max:
+        other = "" if dtype == np.float64 else ", or fit with dtype='float64'"
         raise ValueError(
-            f"X holds a number of magnitude {largest:.3g}, too large for dtype {dtype}. Scale X "
-            f"down, or fit with dtype='float64'."
+            f"X holds a number of magnitude {in_digits(largest)}, too large for dtype {dtype}. "
+            f"Scale X down{other}."
         )
+
+
+def in_digits(number: Any) -> str:
+    """Return a number of any floating dtype, however large, in a few digits."""
+    digits: str = np.format_float_scientific(number, 3, trim="-")
+    return digits
 
 
 def has_finite_sum(X: Array) -> bool:

@@ -13,7 +13,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from skcnn._data.dtypes import check_range, declared_dtype, has_finite_sum
+from skcnn._data.dtypes import (
+    check_range,
+    declared_dtype,
+    has_finite_sum,
+    in_digits,
+    largest_magnitude,
+)
 from skcnn._data.image_shape import check_same_shape, flatten_images
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import _check_sample_weight
@@ -102,6 +108,24 @@ def number_check(estimator: BaseEstimator, dtype: np.dtype[Any]) -> Callable[[Ar
         check_range(rows, dtype)
 
     return check
+
+
+def check_outputs(outputs: Array, X: Array) -> None:
+    """Raise a ValueError if outputs of shape (n_outputs, n) for rows of X overflowed.
+
+    Where scikit-learn's setting `assume_finite` let NaN or infinity pass, outputs may be so, too.
+    """
+    if has_finite_sum(outputs):
+        return
+    rows = np.flatnonzero(~np.isfinite(outputs).all(axis=0))
+    rows = rows[np.isfinite(X[rows]).all(axis=1)]
+    if len(rows):
+        largest = in_digits(largest_magnitude(X, rows))
+        raise ValueError(
+            f"X holds a number of magnitude {largest}, for which the network's outputs overflow "
+            f"{outputs.dtype} (sample {rows[0]}). Numbers so far from those of the training data "
+            f"often mark missing values: replace them, or leave these samples out."
+        )
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from skcnn._data.samples import Data
 from skcnn._data.validate import (
     check_data,
     check_images,
+    check_outputs,
     errors_of_validation_set,
     number_check,
     validation_is_given,
@@ -254,7 +255,9 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         check = number_check(self, network.dtype)
         images = Images(X, self.image_shape_, self._fitted.standardizer, network.dtype, check=check)
         n_threads = thread_count(self.n_jobs)
-        return with_one_blas_thread(lambda: outputs_of(network, images, n_threads))
+        outputs = with_one_blas_thread(lambda: outputs_of(network, images, n_threads))
+        check_outputs(outputs, X)
+        return outputs
 
 
 def _draw_seed(random_state: Any) -> Array:

@@ -66,7 +66,7 @@ class Validation:
             outputs = outputs_of(network, samples.images, self.n_threads)
             scale = 1 / n if weights is None else (weights / n).astype(outputs.dtype)
             value, _ = self.loss.value_and_gradient(outputs, samples.targets, scale, Workspace())
-        if not np.isfinite(value):
+        if not (np.isfinite(value) and np.isfinite(outputs).all()):
             raise DivergenceError(
                 "the validation loss is no longer finite, as when X_val holds much larger numbers "
                 "than X,"

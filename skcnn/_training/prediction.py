@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skcnn._data.batches import Images
-from skcnn._engine.numpy_settings import short_buffers
+from skcnn._engine.numpy_settings import quiet_overflow, short_buffers
 from skcnn._engine.threads import Team
 from skcnn._engine.workspace import Workspace
 from skcnn.network import Network
@@ -39,7 +39,8 @@ def chunk_size(network: Network) -> int:
 def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:
     """Return the outputs for all images, chunk by chunk, as (n_outputs, n).
 
-    Everything but the parameters is local to the call, so that threads may share a network.
+    Everything but the parameters is local to the call, so that threads may share a network. Outputs
+    that overflow are infinite or NaN, without a warning; what that means is for the caller to say.
 
     Parameters
     ----------
@@ -70,6 +71,6 @@ def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:
             y, _ = network.forward(x, workspaces[thread], training=False, views=views)
             outputs[..., part] = y
 
-    with Team(n_threads) as team, short_buffers():
+    with Team(n_threads) as team, quiet_overflow(), short_buffers():
         team.map(fill, n_stretches)
     return outputs
