@@ -336,6 +336,12 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
             If parameters or data do not fit together, or if training diverges; with `warm_start`
             also if features, classes or the architecture changed. The estimator is left as it was
             before the call.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the final loss on the training data is no better than that of always predicting
+            the class frequencies, after at least 5 epochs and 20 steps.
         """
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 

@@ -23,6 +23,7 @@ from skcnn._data.dtypes import (
 from skcnn._data.image_shape import check_same_shape, flatten_images
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import _check_sample_weight
+from skcnn._engine.numpy_settings import quiet_overflow
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
@@ -91,7 +92,9 @@ def check_images(
     first = image_shape is None
     if image_shape is not None:
         check_same_shape(X_shape, image_shape)
-    return validate_data(estimator, X, reset=first, ensure_all_finite=numbers), X_shape
+    with quiet_overflow():  # of the sum that scikit-learn looks at first
+        X = validate_data(estimator, X, reset=first, ensure_all_finite=numbers)
+    return X, X_shape
 
 
 def number_check(estimator: BaseEstimator, dtype: np.dtype[Any]) -> Callable[[Array], None]:

@@ -14,6 +14,7 @@ from skcnn._data.class_weights import weight_of_each_class
 from skcnn._data.labels import encode, with_labels
 from skcnn._data.samples import Data
 from skcnn._data.standardizer import Standardizer
+from skcnn._engine.workspace import Workspace
 from skcnn.losses import Loss
 
 Array = npt.NDArray[Any]
@@ -35,6 +36,15 @@ class Targets(Protocol):
     @property
     def attributes(self) -> dict[str, Any]:
         """Fitted attributes of the estimator that tell of y."""
+        ...
+
+    @property
+    def constant(self) -> str:
+        """What the best prediction that does not look at X is called."""
+        ...
+
+    def loss_of_constant(self, targets: Array, weights: Array | None) -> float:
+        """Return the mean loss of that prediction, for targets as the loss takes them."""
         ...
 
     def strata(self, data: Data) -> Array:
@@ -142,6 +152,17 @@ class ClassTargets:
         """The classes."""
         return {"classes_": self.classes}
 
+    @property
+    def constant(self) -> str:
+        """The frequencies."""
+        return "the class frequencies"
+
+    def loss_of_constant(self, targets: Array, weights: Array | None) -> float:
+        """Return the entropy of the weighted frequencies."""
+        counts = np.bincount(targets, weights, self.n_outputs)
+        p = counts[counts > 0] / counts.sum()
+        return float(-(p @ np.log(p)))
+
     def strata(self, data: Data) -> Array:
         """Return the classes."""
         assert data.codes is not None
@@ -225,6 +246,18 @@ class NumberTargets:
     def attributes(self) -> dict[str, Any]:
         """The number of columns."""
         return {"n_outputs_": self.n_outputs}
+
+    @property
+    def constant(self) -> str:
+        """The mean."""
+        return "the weighted mean"
+
+    def loss_of_constant(self, targets: Array, weights: Array | None) -> float:
+        """Return the loss of the weighted mean."""
+        mean = np.average(targets, axis=0, weights=weights)
+        outputs = np.repeat(mean[:, None].astype(targets.dtype), len(targets), axis=1)
+        scale = 1 / len(targets) if weights is None else weights / len(targets)
+        return self.loss.measured.value_and_gradient(outputs, targets, scale, Workspace())[0]
 
     def strata(self, data: Data) -> Array:
         """Return zeros: there are none."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 from skcnn._data.mini_batches import mini_batches
 from skcnn._data.samples import Data, Samples
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import Team, thread_count
 from skcnn._estimator.fitted import Fitted
+from skcnn._estimator.outcome import check_finite, divergence, warn_if_nothing_learned
 from skcnn._estimator.parameters import make_patience, make_plan, takes_all_samples
 from skcnn._estimator.progress_bar import EpochBar
 from skcnn._estimator.scoring import validation_score
@@ -53,6 +54,7 @@ def train_model(
     full_batch = takes_all_samples(estimator.solver)
     bar = EpochBar(len(samples), shown=estimator.verbose > 1 and not full_batch)
     keep_best = estimator.early_stopping
+    first_step = start.state.steps
 
     def left_behind() -> Fitted:
         return start.after(recorder.finished, keep_best=keep_best)
@@ -86,8 +88,15 @@ def train_model(
     interrupt = None
     try:
         with_one_blas_thread(lambda: _run_epochs(estimator, start, samples, plan, recorder, bar))
+        trained = left_behind()
+        check_finite(estimator, start, trained, training, samples.images)
+        if n_epochs:
+            length = len(recorder.recorded) - len(start.history), start.state.steps - first_step
+            warn_if_nothing_learned(estimator, trained, samples, *length)
     except DivergenceError as error:
-        _diverged(estimator, len(recorder.recorded) + 1, error)
+        epoch = min(len(recorder.recorded), len(start.history) + (n_epochs or 1) - 1) + 1
+        what = divergence(estimator, start, training, held_out)
+        raise ValueError(f"Training diverged: {error} in epoch {epoch} with {what}") from error
     except KeyboardInterrupt as stop:
         if recorder.finished is None:
             raise
@@ -122,17 +131,6 @@ def _validation(estimator: Any, start: Fitted, held_out: Data) -> Validation:
     samples = start.samples(held_out, "y_val")
     score = validation_score(estimator, estimator.scoring, start, held_out)
     return Validation(samples, start.targets.loss.measured, score, thread_count(estimator.n_jobs))
-
-
-def _diverged(estimator: Any, epoch: int, error: DivergenceError) -> NoReturn:
-    rate, alpha = estimator.learning_rate, estimator.alpha
-    remedy = (
-        "solver='lbfgs'. Scale the input, use a larger alpha, or another solver."
-        if takes_all_samples(estimator.solver)
-        else f"learning_rate={rate} and alpha={alpha}. Use a smaller "
-        f"{'alpha' if rate * alpha > 1 else 'learning_rate'}."
-    )
-    raise ValueError(f"Training diverged: {error} in epoch {epoch} with {remedy}") from error
 
 
 def _line(history: list[dict[str, Any]]) -> str:
