@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from skcnn._checks import is_number
 from skcnn._engine.workspace import Workspace
 
 __all__ = ["AbsoluteError", "CrossEntropy", "Loss", "SquaredError"]
@@ -90,7 +90,7 @@ class CrossEntropy(Loss):
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.label_smoothing, Real) and 0 <= self.label_smoothing <= 1):
+        if not (is_number(self.label_smoothing) and 0 <= self.label_smoothing <= 1):
             raise ValueError(
                 f"label_smoothing={self.label_smoothing!r} must be a number between 0 and 1."
             )

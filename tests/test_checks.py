@@ -1,9 +1,11 @@
 """Counts and numbers per axis, and what is said of wrong ones."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
-from skcnn._checks import check_count, per_axis
+from skcnn._checks import check_count, is_number, per_axis
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,13 @@ def test_a_count_that_is_none_is_named(value):
     with pytest.raises(ValueError, match=r"must be an integer of at least 1\.") as caught:
         check_count(value, "n_filters")
     assert f"n_filters={value!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [0, -3, 0.5, np.inf, np.float16(0.5), np.int8(3), 10**300])
+def test_numbers_are_what_a_float_can_hold(value):
+    assert is_number(value)
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), 1j, "1", None, Fraction(1, 2), [1.0]])
+def test_what_no_float_can_hold_is_no_number(value):
+    assert not is_number(value)

@@ -63,7 +63,7 @@ class Images:
                     f"X varies by no more than {standardizer.deviation.min():.3g}, too little for "
                     f"dtype {dtype}. Scale X up, or fit with dtype='float64'."
                 )
-            far = (np.abs(standardizer.mean) > FAR * standardizer.deviation).any()
+            far = (np.abs(standardizer.mean) / FAR > standardizer.deviation).any()
             if far and not np.can_cast(X.dtype, dtype):  # a cast first would lose digits
                 self._centered = np.promote_types(X.dtype, np.float64)
             self._moments = (

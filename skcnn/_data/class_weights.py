@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from skcnn._checks import is_number
 
 Array = npt.NDArray[Any]
 
@@ -50,7 +51,7 @@ def weight_of_each_class(
             f"class, and write labels in the type that y has."
         )
     for label, weight in class_weight.items():
-        if not isinstance(weight, Real) or not isfinite(weight) or float(weight) < 0:
+        if not is_number(weight) or not isfinite(weight) or float(weight) < 0:
             raise ValueError(
                 f"class_weight[{label!r}]={weight!r} must be a finite number of at least 0."
             )

@@ -13,7 +13,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_consistent_length, validate_data
 
+from skcnn._checks import is_number
 from skcnn._data.dtypes import (
+    check_kind,
     check_range,
     declared_dtype,
     has_finite_sum,
@@ -77,8 +79,23 @@ def check_data(
     data = Data(X, X_shape, X_dtype or X.dtype, y)
     if sample_weight is None:
         return data
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    return data.weighted_by(weights, f"sample_weight{suffix}")
+    name = f"sample_weight{suffix}"
+    return data.weighted_by(_check_weights(sample_weight, X, name), name)
+
+
+def _check_weights(sample_weight: Any, X: Array, name: str) -> Array:
+    """Return weights as finite float64, one for each row of X."""
+    if np.ndim(sample_weight) == 0:  # scikit-learn does not look at a single number
+        if not is_number(sample_weight) or not np.isfinite(float(sample_weight)):
+            raise ValueError(f"{name}={sample_weight!r} must be finite, or one number a sample.")
+        sample_weight = np.full(len(X), float(sample_weight))
+    try:
+        weights: Array = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+    except OverflowError as error:
+        raise ValueError(f"{name} holds an integer that no float can hold: {error}.") from error
+    return weights
 
 
 def check_images(
@@ -88,12 +105,16 @@ def check_images(
 
     Without `numbers`, they are left to :func:`number_check`.
     """
+    check_kind(X)
     X, X_shape = flatten_images(X)
     first = image_shape is None
     if image_shape is not None:
         check_same_shape(X_shape, image_shape)
     with quiet_overflow():  # of the sum that scikit-learn looks at first
-        X = validate_data(estimator, X, reset=first, ensure_all_finite=numbers)
+        try:
+            X = validate_data(estimator, X, reset=first, ensure_all_finite=numbers)
+        except OverflowError as error:
+            raise ValueError(f"X holds an integer that no float can hold: {error}.") from error
     return X, X_shape
 
 

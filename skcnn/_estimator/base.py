@@ -33,6 +33,7 @@ from skcnn._estimator.fitted import Columns, Fitted, unfitted_copy
 from skcnn._estimator.parameters import (
     PARAMETER_CONSTRAINTS,
     check_full_batch,
+    check_magnitudes,
     followed_score,
     takes_all_samples,
 )
@@ -179,6 +180,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         earlier: Fitted | None,
     ) -> Given:
         """Check what a fit is given, by itself and against an earlier call."""
+        check_magnitudes(self)
         check_full_batch(self)
         checked = self if earlier else unfitted_copy(self)  # scikit-learn writes on what it checks
         check = partial(check_data, checked, check_targets=self._check_y)

@@ -20,6 +20,10 @@ from skcnn.losses import Loss
 Array = npt.NDArray[Any]
 
 
+# How far from the mean of y predictions may be, in deviations, before they overflow.
+MOST_DEVIATIONS = 1e4
+
+
 class Targets(Protocol):
     """What a fit needs to know of y."""
 
@@ -220,7 +224,10 @@ class NumberTargets:
     @staticmethod
     def check(y: Any, name: str) -> Array:
         """Return y as an array of finite float64, or raise a ValueError."""
-        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name=name)
+        try:
+            y = check_array(y, dtype=np.float64, ensure_2d=False, input_name=name)
+        except OverflowError as error:
+            raise ValueError(f"{name} holds an integer that no float can hold: {error}.") from error
         if y.ndim == 0 or (y.ndim == 2 and y.shape[1] == 0):
             raise ValueError(
                 f"{name} has shape {y.shape}, but numbers of shape (n_samples,) or "
@@ -270,7 +277,19 @@ class NumberTargets:
         columns = data.y.reshape(len(data), self.n_outputs)
         scale = Standardizer.learn(columns, None, data.relative_weights, self.n_outputs)
         # a constant is its own mean, without rounding, which Adam would learn as if it were large
-        constant = columns.min(axis=0) == columns.max(axis=0)
+        least, most = columns.min(axis=0), columns.max(axis=0)
+        constant = least == most
+        if not scale.deviation.all():
+            raise ValueError(
+                f"y varies by no more than {(most - least).max():.3g}, too little for float64. "
+                f"Scale y up."
+            )
+        with np.errstate(over="ignore"):
+            if not np.isfinite(np.abs(scale.mean) + MOST_DEVIATIONS * scale.deviation).all():
+                raise ValueError(
+                    f"y holds a number of magnitude {np.abs(columns).max():.3g}, for which "
+                    f"predictions may overflow float64. Scale y down."
+                )
         mean = np.where(constant, columns[0], scale.mean)
         return replace(self, scale=replace(scale, mean=mean))
 
