@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,8 @@ def check_data(
 
 def _check_weights(sample_weight: Any, X: Array, name: str) -> Array:
     """Return weights as finite float64, one for each row of X."""
-    if np.ndim(sample_weight) == 0:  # scikit-learn does not look at a single number
+    # scikit-learn does not look at a single number
+    if isinstance(sample_weight, Number | np.generic | str):
         if not is_number(sample_weight) or not np.isfinite(float(sample_weight)):
             raise ValueError(f"{name}={sample_weight!r} must be finite, or one number a sample.")
         sample_weight = np.full(len(X), float(sample_weight))

@@ -177,15 +177,16 @@ def bound_of_outputs(network: Network, largest: float) -> float:
             if type(layer) not in BOUNDED:
                 return np.inf
             largest = max(largest, 1.0)
-            wide = {name: np.abs(values.astype(np.float64)) for name, values in parameters.items()}
+            # magnitudes of the weights of each output, and of biases
+            sums = {
+                name: np.abs(values).sum(axis=tuple(range(values.ndim - 1)), dtype=np.float64)
+                for name, values in parameters.items()
+            }
             if isinstance(layer, BatchNorm):
-                scale = wide["gamma"] / np.sqrt(wide["variance"] + float(layer.epsilon))
-                largest = float((scale * (wide["mean"] + largest) + wide["beta"]).max())
-                continue
-            sums = [
-                values.sum(axis=tuple(range(values.ndim - 1))).max() for values in wide.values()
-            ]
-            largest *= float(sum(sums)) if sums else 1.0
+                scale = sums["gamma"] / np.sqrt(sums["variance"] + float(layer.epsilon))
+                largest = float((scale * (sums["mean"] + largest) + sums["beta"]).max())
+            elif sums:
+                largest *= float(sum(each.max() for each in sums.values()))
     return largest if largest < np.inf else np.inf  # NaN is no bound
 
 
