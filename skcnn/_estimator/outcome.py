@@ -17,6 +17,7 @@ from skcnn._engine.numpy_settings import quiet_overflow
 from skcnn._engine.threads import thread_count
 from skcnn._estimator.fitted import Fitted
 from skcnn._estimator.parameters import takes_all_samples
+from skcnn._training.epochs import Plan
 from skcnn._training.evaluation import Validation
 from skcnn._training.prediction import outputs_of
 from skcnn._training.stopping import DivergenceError
@@ -126,20 +127,22 @@ def warn_if_nothing_learned(
     )
 
 
-def divergence(estimator: Any, start: Fitted, training: Data, held_out: Data | None) -> str:
+def divergence(
+    estimator: Any, plan: Plan, start: Fitted, training: Data, held_out: Data | None
+) -> str:
     """Return what the message of the error that ends a fit says after the number of the epoch."""
     if takes_all_samples(estimator.solver):
         text = "solver='lbfgs'. "
         remedy = "Scale the input, use a larger alpha, or another solver."
     else:
-        text = f"learning_rate={estimator.learning_rate} and alpha={estimator.alpha}. "
-        remedy = _remedy_of_steps(estimator, start)
+        text = f"learning_rate={plan.learning_rate:g} and alpha={plan.alpha:g}. "
+        remedy = _remedy_of_steps(estimator, plan, start)
     return text + (remedy or _remedy_of_input(estimator, start, training, held_out))
 
 
-def _remedy_of_steps(estimator: Any, start: Fitted) -> str:
+def _remedy_of_steps(estimator: Any, plan: Plan, start: Fitted) -> str:
     """Return what to do about steps that are too long by themselves; "" if none is."""
-    rate, alpha, state = float(estimator.learning_rate), float(estimator.alpha), start.state
+    rate, alpha, state = plan.learning_rate, plan.alpha, start.state
     if not isinstance(estimator.learning_rate_schedule, str) and state.schedule_state is not None:
         factor = state.factor(None)
         if rate <= 1 < rate * factor:

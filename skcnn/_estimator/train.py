@@ -95,7 +95,7 @@ def train_model(
             warn_if_nothing_learned(estimator, trained, samples, *length)
     except DivergenceError as error:
         epoch = min(len(recorder.recorded), len(start.history) + (n_epochs or 1) - 1) + 1
-        what = divergence(estimator, start, training, held_out)
+        what = divergence(estimator, plan, start, training, held_out)
         raise ValueError(f"Training diverged: {error} in epoch {epoch} with {what}") from error
     except KeyboardInterrupt as stop:
         if recorder.finished is None:
