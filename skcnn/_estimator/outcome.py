@@ -106,6 +106,8 @@ def warn_if_nothing_learned(
     length = estimator.max_iter if full_batch else n_epochs
     if length < LEAST_EPOCHS or (n_steps < LEAST_STEPS and not full_batch):
         return
+    if full_batch and estimator.early_stopping and n_epochs < estimator.max_iter:
+        return  # of noise, the iteration that suits other samples best may be the first
     targets = trained.targets
     constant = targets.loss_of_constant(samples.targets, samples.weights)
     worst = constant * (1 - NO_BETTER)
