@@ -1,12 +1,13 @@
-"""What users give: integers, counts, values for each axis, and hyper-parameters by name."""
+"""What users give: integers, numbers, values for each axis, and hyper-parameters by name."""
 
 from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import fields, replace
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, Self, TypeGuard
 
+import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
@@ -15,6 +16,17 @@ Array = npt.NDArray[Any]
 def is_integer(value: Any) -> TypeGuard[int]:
     """Say whether `value` is an integer, NumPy's included; True and False are none."""
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Say whether `value` is a real number, Python's or NumPy's, that a float can hold."""
+    if not isinstance(value, Real) or not isinstance(value, int | float | np.number):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
 
 
 def check_count(value: Any, name: str, least: int = 1) -> int:

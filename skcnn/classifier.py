@@ -352,6 +352,12 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
             If parameters or data do not fit together, or if training diverges; with `warm_start`
             also if features, classes or the architecture changed. The estimator is left as it was
             before the call.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the final loss on the training data is no better than that of always predicting
+            the class frequencies, after at least 5 epochs and 20 steps.
         """
         validation = (X_val, y_val, sample_weight_val)
         return with_numpy_settings(lambda: self._fit(X, y, sample_weight, validation))
@@ -455,8 +461,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         """
         logits = self._outputs(X)
         if len(self.classes_) <= 2:
-            scores: Array = logits[-1] - logits[0]
-            return scores
+            with np.errstate(over="ignore"):
+                scores: Array = logits[-1] - logits[0]
+            largest = np.finfo(scores.dtype).max
+            return np.clip(scores, -largest, largest, out=scores)
         return np.ascontiguousarray(logits.T)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

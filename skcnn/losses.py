@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from skcnn._checks import is_number
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.workspace import Workspace
 
@@ -91,7 +91,7 @@ class CrossEntropy(Loss):
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.label_smoothing, Real) and 0 <= self.label_smoothing <= 1):
+        if not (is_number(self.label_smoothing) and 0 <= self.label_smoothing <= 1):
             raise ValueError(
                 f"label_smoothing={self.label_smoothing!r} must be a number between 0 and 1."
             )
@@ -133,22 +133,24 @@ class CrossEntropy(Loss):
 
     def predict(self, outputs: Array) -> Array:
         """Softmax: exp(z) / sum of exp(z)."""
-        return with_numpy_settings(lambda: _softmax(outputs), under="ignore")
+        return with_numpy_settings(lambda: _softmax(outputs), under="ignore", over="ignore")
 
     def predict_log(self, outputs: Array) -> Array:
         """Logarithm of softmax, finite for all finite logits."""
-        return with_numpy_settings(lambda: _log_softmax(outputs), under="ignore")
+        return with_numpy_settings(lambda: _log_softmax(outputs), under="ignore", over="ignore")
 
 
 def _softmax(outputs: Array) -> Array:
-    p: Array = np.exp(outputs - outputs.max(axis=0))
+    p: Array = np.exp(outputs - outputs.max(axis=0))  # exp(-inf) is 0
     p /= p.sum(axis=0)
     return p
 
 
 def _log_softmax(outputs: Array) -> Array:
-    z: Array = outputs - outputs.max(axis=0)
+    lowest = np.finfo(outputs.dtype).min
+    z: Array = np.maximum(outputs - outputs.max(axis=0), lowest)
     z -= np.log(np.exp(z).sum(axis=0))
+    np.maximum(z, lowest, out=z)
     return z
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._checks import Hyperparameters
+from skcnn._checks import Hyperparameters, is_number
 
 __all__ = ["SGD", "Adam", "Optimizer", "clip", "decay"]
 
@@ -66,7 +65,7 @@ class Optimizer(Hyperparameters):
 
 
 def _check_fraction(value: Any, name: str) -> None:
-    if not (isinstance(value, Real) and 0 <= float(value) < 1):
+    if not (is_number(value) and 0 <= float(value) < 1):
         raise ValueError(f"{name}={value!r} must be a number of at least 0 and less than 1.")
 
 
@@ -138,7 +137,7 @@ class Adam(Optimizer):
     def __post_init__(self) -> None:
         for name in ("beta_1", "beta_2"):
             _check_fraction(getattr(self, name), name)
-        if not (isinstance(self.epsilon, Real) and self.epsilon > 0):
+        if not (is_number(self.epsilon) and self.epsilon > 0):
             raise ValueError(f"epsilon={self.epsilon!r} must be a number greater than 0.")
 
     def start(self, parameters: Array) -> State:
@@ -149,16 +148,17 @@ class Adam(Optimizer):
         """Take one step: p -= rate * corrected mean / (sqrt(corrected square) + epsilon)."""
         state["t"] += 1
         mean, square = state["mean"], state["square"]
-        mean *= self.beta_1
+        beta_1, beta_2 = float(self.beta_1), float(self.beta_2)  # of half precision, 1 - beta is 0
+        mean *= beta_1
         mean += gradient
         gradient *= gradient
-        square *= self.beta_2
+        square *= beta_2
         square += gradient
         # corrected mean = to_mean * mean, corrected square = to_root**2 * square
-        to_mean = (1 - self.beta_1) / (1 - self.beta_1 ** state["t"])
-        to_root = sqrt((1 - self.beta_2) / (1 - self.beta_2 ** state["t"]))
+        to_mean = (1 - beta_1) / (1 - beta_1 ** state["t"])
+        to_root = sqrt((1 - beta_2) / (1 - beta_2 ** state["t"]))
         np.sqrt(square, out=gradient)
-        gradient += self.epsilon / to_root
+        gradient += float(self.epsilon) / to_root
         np.divide(mean, gradient, out=gradient)
         gradient *= learning_rate * to_mean / to_root
         parameters -= gradient

@@ -347,6 +347,12 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
             If parameters or data do not fit together, or if training diverges; with `warm_start`
             also if features, the number of outputs or the architecture are not those of before.
             The estimator is left as it was before the call.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the final loss on the training data is no better than that of always predicting
+            the weighted mean of y, after at least 5 epochs and 20 steps.
         """
         validation = (X_val, y_val, sample_weight_val)
         return with_numpy_settings(lambda: self._fit(X, y, sample_weight, validation))

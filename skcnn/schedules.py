@@ -8,7 +8,7 @@ from math import cos, inf, isfinite, pi
 from numbers import Integral, Real
 from typing import Any
 
-from skcnn._checks import Hyperparameters
+from skcnn._checks import Hyperparameters, is_number
 
 __all__ = ["Constant", "Cosine", "OneCycle", "Plateau", "Schedule"]
 
@@ -90,9 +90,10 @@ class Cosine(Schedule):
         """Return (1 + cos(pi * fraction)) / 2, after warming up; 1 in partial_fit."""
         if fraction is None:
             return 1.0
-        if fraction < self.warm_up:
-            return WARM_UP_START + (1 - WARM_UP_START) * fraction / self.warm_up
-        return (1 + cos(pi * min((fraction - self.warm_up) / (1 - self.warm_up), 1))) / 2
+        warm_up = float(self.warm_up)
+        if fraction < warm_up:
+            return WARM_UP_START + (1 - WARM_UP_START) * fraction / warm_up
+        return (1 + cos(pi * min((fraction - warm_up) / (1 - warm_up), 1))) / 2
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,10 @@ class OneCycle(Schedule):
         """Return a point on the way from `first` to 1 or from 1 to `last`; 1 in partial_fit."""
         if fraction is None:
             return 1.0
-        if fraction < self.rise:
-            return _between(self.first, 1.0, fraction / self.rise)
-        return _between(1.0, self.last, min((fraction - self.rise) / (1 - self.rise), 1))
+        rise = float(self.rise)
+        if fraction < rise:
+            return _between(float(self.first), 1.0, fraction / rise)
+        return _between(1.0, float(self.last), min((fraction - rise) / (1 - rise), 1))
 
 
 def _between(start: float, end: float, fraction: float) -> float:
@@ -182,7 +184,7 @@ class Plateau(Schedule):
         state["stale"] = 0 if score > state["best"] + self.tol else state["stale"] + 1
         state["best"] = max(state["best"], score)
         if state["stale"] >= self.patience:
-            state["factor"] = max(state["factor"] * self.reduction, self.lowest)
+            state["factor"] = max(state["factor"] * float(self.reduction), float(self.lowest))
             state["stale"] = 0
 
 
@@ -235,7 +237,7 @@ def checked_factor(schedule: Schedule, state: State, step: int, fraction: float 
         If it is not a finite number of at least 0.
     """
     factor: Any = schedule.factor(state, step, fraction)
-    if not (isinstance(factor, Real) and isfinite(factor) and float(factor) >= 0):
+    if not (is_number(factor) and isfinite(factor) and float(factor) >= 0):
         raise ValueError(
             f"learning_rate_schedule={schedule!r} gave the factor {factor!r} after {step} steps. "
             f"It must give a finite number of at least 0, which multiplies learning_rate."
@@ -247,6 +249,7 @@ def _check(
     schedule: Schedule, name: str, kind: type, holds: Callable[[Any], bool], bounds: str
 ) -> None:
     value = getattr(schedule, name)
-    if isinstance(value, bool) or not isinstance(value, kind) or not holds(value):
+    known = isinstance(value, kind) and is_number(value) and not isinstance(value, bool)
+    if not known or not holds(value):
         noun = "an integer" if kind is Integral else "a number"
         raise ValueError(f"{name}={value!r} must be {noun} {bounds}.")

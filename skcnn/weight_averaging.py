@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from skcnn._checks import Hyperparameters
+from skcnn._checks import Hyperparameters, is_number
 from skcnn.network import Network
 
 __all__ = ["ExponentialMovingAverage", "StochasticWeightAveraging", "WeightAveraging"]
@@ -107,7 +106,7 @@ class ExponentialMovingAverage(WeightAveraging):
     decay: float = 0.99
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.decay, Real) and 0 <= float(self.decay) < 1):
+        if not (is_number(self.decay) and 0 <= float(self.decay) < 1):
             raise ValueError(
                 f"decay={self.decay!r} must be a number of at least 0 and less than 1."
             )
@@ -136,7 +135,7 @@ class StochasticWeightAveraging(WeightAveraging):
     begin: float = 0.75
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.begin, Real) and 0 <= float(self.begin) < 1):
+        if not (is_number(self.begin) and 0 <= float(self.begin) < 1):
             raise ValueError(
                 f"begin={self.begin!r} must be a number of at least 0 and less than 1."
             )

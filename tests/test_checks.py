@@ -1,9 +1,11 @@
 """Counts and numbers per axis, and what is said of wrong ones."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
-from skcnn._checks import check_count, per_axis, shortened
+from skcnn._checks import check_count, is_number, per_axis, shortened
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,13 @@ def test_a_long_list_is_shortened_for_a_message():
     assert shortened(list("abc")) == "['a', 'b', 'c']"
     assert shortened(list(range(10))) == str(list(range(10)))
     assert shortened(list(range(12)), most=2) == "[0, 1] and 10 more"
+
+
+@pytest.mark.parametrize("value", [0, -3, 0.5, np.inf, np.float16(0.5), np.int8(3), 10**300])
+def test_numbers_are_what_a_float_can_hold(value):
+    assert is_number(value)
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), 1j, "1", None, Fraction(1, 2), [1.0]])
+def test_what_no_float_can_hold_is_no_number(value):
+    assert not is_number(value)

@@ -15,6 +15,9 @@ from skcnn._engine.workspace import Workspace
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
+# A mean of more deviations than this is subtracted before X is cast to a narrower dtype.
+FAR = 128.0
+
 
 class Images:
     """Rows of X as batches of standardized images, cast a batch at a time.
@@ -61,17 +64,21 @@ class Images:
         self._n_channels = n_channels
         self._shape = layer_shape(image_shape)
         self._moments: tuple[Array, Array] | None = None
+        # in which dtype the mean is subtracted
+        self._centered = dtype
         if standardizer is not None:
-            mean, deviation = (
-                part.astype(dtype)[:, None, None]
-                for part in (standardizer.mean, standardizer.deviation)
-            )
-            if not deviation.all():
+            if not standardizer.deviation.astype(dtype).all():
                 raise ValueError(
                     f"X varies by no more than {standardizer.deviation.min():.3g}, too little for "
                     f"dtype {dtype}. Scale X up, or fit with dtype='float64'."
                 )
-            self._moments = mean, deviation
+            far = (np.abs(standardizer.mean) / FAR > standardizer.deviation).any()
+            if far and not np.can_cast(X.dtype, dtype):  # a cast first would lose digits
+                self._centered = np.promote_types(X.dtype, np.float64)
+            self._moments = (
+                standardizer.mean.astype(self._centered)[:, None, None],
+                standardizer.deviation.astype(self._centered)[:, None, None],
+            )
 
     def __len__(self) -> int:
         return len(self._X) if self._rows is None else len(self._rows)
@@ -86,7 +93,16 @@ class Images:
         if self._rows is not None:
             index = self._rows[index]
         rows = self._gather(index, workspace)
-        x = workspace.buffer("x", (*self._shape, len(rows)), self._dtype)
+        shape = (*self._shape, len(rows))
+        x = workspace.buffer("x", shape, self._dtype)
+        if self._centered != self._dtype:
+            wide = workspace.buffer("centered", shape, self._centered)
+            np.copyto(x, self._standardized(rows, wide), casting="same_kind")
+            return x
+        return self._standardized(rows, x)
+
+    def _standardized(self, rows: Array, x: Array) -> Array:
+        """Write rows of X to x, of shape (*leading, channels, last, n), and standardize there."""
         if self._n_channels == 1:  # one channel: a plain transposition, which is faster
             np.copyto(x.reshape(-1, len(rows)), rows.T, casting="unsafe")
         else:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._checks import shortened
+from skcnn._checks import is_number, shortened
 
 Array = npt.NDArray[Any]
 
@@ -42,8 +41,9 @@ def weight_of_each_class(
         counts = np.bincount(targets, weights, len(classes))
         present = counts > 0
         counts[~present] = 1
-        balanced: Array = counts.sum(where=present) / (present.sum() * counts)
-        return balanced
+        with np.errstate(over="ignore"):
+            balanced: Array = counts.sum(where=present) / (present.sum() * counts)
+        return np.minimum(balanced, np.finfo(np.float64).max)
     labels = classes.tolist()
     if class_weight and set(labels).isdisjoint(class_weight):
         raise ValueError(
@@ -52,7 +52,7 @@ def weight_of_each_class(
             f"has."
         )
     for label, weight in class_weight.items():
-        if not isinstance(weight, Real) or not isfinite(weight) or float(weight) < 0:
+        if not is_number(weight) or not isfinite(weight) or float(weight) < 0:
             raise ValueError(
                 f"class_weight[{label!r}]={weight!r} must be a finite number of at least 0."
             )

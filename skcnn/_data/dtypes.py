@@ -47,6 +47,26 @@ def declared_dtype(X: Any) -> np.dtype[Any] | None:
     return np.result_type(*(getattr(dtype, "numpy_dtype", dtype) for dtype in columns))
 
 
+def check_kind(X: Any) -> None:
+    """Raise a ValueError if X declares a dtype that holds no real numbers.
+
+    scikit-learn reads dates as integers, and complex numbers of a polars frame as real parts.
+    """
+    declared = [*X.dtypes] if hasattr(X, "columns") else [getattr(X, "dtype", None)]
+    kinds = {getattr(dtype, "kind", "") for dtype in declared}
+    names = {str(dtype) for dtype in declared}
+    wrong = "dates or times" if kinds & set("mM") else "variable-length strings" * ("T" in kinds)
+    if "Object" in names and np.asarray(X).dtype.kind in "cO":
+        values = np.asarray(X, dtype=object).ravel()
+        if any(isinstance(value, complex | np.complexfloating) for value in values):
+            wrong = "complex numbers"
+    if wrong:
+        raise ValueError(
+            f"X holds {wrong}, but real numbers are needed. Convert it to numbers before, such as "
+            f"seconds since a time, real and imaginary parts as channels, or X.astype(float)."
+        )
+
+
 def largest_magnitude(X: Array, rows: Array | None) -> Any:
     """Return the largest magnitude in the rows of X that count, read once chunk by chunk."""
     n = len(X) if rows is None else len(rows)
@@ -62,10 +82,17 @@ def check_range(X: Array, dtype: np.dtype[Any], rows: Array | None = None) -> No
         return
     largest = largest_magnitude(X, rows)
     if largest > np.finfo(dtype).max:
+        other = "" if dtype == np.float64 else ", or fit with dtype='float64'"
         raise ValueError(
-            f"X holds a number of magnitude {largest:.3g}, too large for dtype {dtype}. Scale X "
-            f"down, or fit with dtype='float64'."
+            f"X holds a number of magnitude {in_digits(largest)}, too large for dtype {dtype}. "
+            f"Scale X down{other}."
         )
+
+
+def in_digits(number: Any) -> str:
+    """Return a number of any floating dtype, however large, in a few digits."""
+    digits: str = np.format_float_scientific(number, 3, trim="-")
+    return digits
 
 
 def has_finite_sum(X: Array) -> bool:

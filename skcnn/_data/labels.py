@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import issparse
 from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 
 Array = npt.NDArray[Any]
 
@@ -44,11 +45,13 @@ def check_labels(y: Any, name: str = "y") -> Array:
         if y.isna().any():
             raise ValueError(f"{name} has missing labels. Remove these rows before the fit.")
         y = y.to_numpy(dtype=numpy_dtype)
+    if getattr(y.dtype, "kind", "") == "T":  # NumPy's StringDType, which scikit-learn does not know
+        y = y.astype(object)
     labels: Array = column_or_1d(y, warn=True)
     if labels.dtype == object:
         labels = _of_one_kind(labels, name)
-    if labels.dtype.kind in "fc" and not np.isfinite(labels).all():
-        raise ValueError(f"{name} contains NaN or infinity. Remove these rows before the fit.")
+    if labels.dtype.kind in "fcmM" and not np.isfinite(labels).all():
+        raise ValueError(f"{name} contains NaN, NaT or infinity. Remove these rows before the fit.")
     return labels
 
 
@@ -96,6 +99,8 @@ def check_classes(classes: Any, known: Array | None) -> Array:
             raise ValueError("classes must be passed on the first call to partial_fit.")
         return known
     given: Array = np.unique(check_labels(classes, "classes"))
+    # each twice: where labels hardly ever repeat, scikit-learn warns of a regression
+    check_classification_targets(given.repeat(2))
     if known is not None and not np.array_equal(given, known):
         raise ValueError(
             f"classes={given.tolist()} differ from those of the first call, {known.tolist()}. "

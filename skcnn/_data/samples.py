@@ -72,14 +72,16 @@ class Data:
         ValueError
             If no row is left.
         """
-        largest = factors.max(initial=0)
-        weights = factors / largest if largest else factors  # a large sum must not overflow
+        if not factors.any():
+            raise ValueError(f"{name} is zero for every row: nothing is left to learn from.")
+        kept = factors > 0
+        weights = factors / factors.max()  # a large sum must not overflow
         if self.weights is not None:
             weights = weights * self.weights
-        if not weights.any():
-            raise ValueError(f"{name} is zero for every row: nothing is left to learn from.")
+        # a quotient or product so small that it rounds to zero is no weight of zero
+        weights = np.maximum(weights, np.finfo(np.float64).tiny, out=weights, where=kept)
         weighted = replace(self, weights=weights)
-        return weighted if weights.all() else weighted.take(np.flatnonzero(weights))
+        return weighted if kept.all() else weighted.take(np.flatnonzero(kept))
 
     @property
     def relative_weights(self) -> Array | None:

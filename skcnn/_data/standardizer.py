@@ -107,7 +107,8 @@ class _Moments:
         # what is left of a constant after rounding is no deviation
         constant = deviation <= 1e-12 * np.abs(self._mean)
         scale = self._scale or 1.0
-        return self._mean * scale, np.where(constant, 1.0, deviation * scale)
+        with np.errstate(over="ignore"):  # of a deviation that is not taken
+            return self._mean * scale, np.where(constant, 1.0, deviation * scale)
 
     def _rescale(self, chunk: Array) -> None:
         """Raise the scale if the chunk has larger numbers than any before."""

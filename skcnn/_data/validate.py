@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_consistent_length, validate_data
 
+from skcnn._checks import is_number
 from skcnn._data.containers import as_one_array
-from skcnn._data.dtypes import check_range, declared_dtype, has_finite_sum
+from skcnn._data.dtypes import (
+    check_kind,
+    check_range,
+    declared_dtype,
+    has_finite_sum,
+    in_digits,
+    largest_magnitude,
+)
 from skcnn._data.image_shape import check_not_one_image, check_same_shape, flatten_images
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import _check_sample_weight
@@ -71,8 +80,24 @@ def check_data(
     data = Data(X, X_shape, X_dtype or X.dtype, y)
     if sample_weight is None:
         return data
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    return data.weighted_by(weights, f"sample_weight{suffix}")
+    name = f"sample_weight{suffix}"
+    return data.weighted_by(_check_weights(sample_weight, X, name), name)
+
+
+def _check_weights(sample_weight: Any, X: Array, name: str) -> Array:
+    """Return weights as finite float64, one for each row of X."""
+    # scikit-learn does not look at a single number
+    if isinstance(sample_weight, Number | np.generic | str):
+        if not is_number(sample_weight) or not np.isfinite(float(sample_weight)):
+            raise ValueError(f"{name}={sample_weight!r} must be finite, or one number a sample.")
+        sample_weight = np.full(len(X), float(sample_weight))
+    try:
+        weights: Array = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+    except OverflowError as error:
+        raise ValueError(f"{name} holds an integer that no float can hold: {error}.") from error
+    return weights
 
 
 def check_images(
@@ -83,13 +108,19 @@ def check_images(
     Without `numbers`, they are left to :func:`number_check`.
     """
     X = as_one_array(X)
+    check_kind(X)
     first = image_shape is None
     if image_shape is not None:
         check_not_one_image(X, image_shape)
     X, X_shape = flatten_images(X)
     if image_shape is not None:
         check_same_shape(X_shape, image_shape)
-    return validate_data(estimator, X, reset=first, ensure_all_finite=numbers), X_shape
+    with np.errstate(all="ignore"):  # of the sum that scikit-learn looks at first
+        try:
+            X = validate_data(estimator, X, reset=first, ensure_all_finite=numbers)
+        except OverflowError as error:
+            raise ValueError(f"X holds an integer that no float can hold: {error}.") from error
+    return X, X_shape
 
 
 def number_check(estimator: BaseEstimator, dtype: np.dtype[Any]) -> Callable[[Array], None]:
@@ -106,6 +137,24 @@ def number_check(estimator: BaseEstimator, dtype: np.dtype[Any]) -> Callable[[Ar
         check_range(rows, dtype)
 
     return check
+
+
+def check_outputs(outputs: Array, X: Array) -> None:
+    """Raise a ValueError if outputs of shape (n_outputs, n) for rows of X overflowed.
+
+    Where scikit-learn's setting `assume_finite` let NaN or infinity pass, outputs may be so, too.
+    """
+    if has_finite_sum(outputs):
+        return
+    rows = np.flatnonzero(~np.isfinite(outputs).all(axis=0))
+    rows = rows[np.isfinite(X[rows]).all(axis=1)]
+    if len(rows):
+        largest = in_digits(largest_magnitude(X, rows))
+        raise ValueError(
+            f"X holds a number of magnitude {largest}, for which the network's outputs overflow "
+            f"{outputs.dtype} (sample {rows[0]}). Numbers so far from those of the training data "
+            f"often mark missing values: replace them, or leave these samples out."
+        )
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from skcnn._data.samples import Data
 from skcnn._data.validate import (
     check_data,
     check_images,
+    check_outputs,
     errors_of_validation_set,
     number_check,
     validation_is_given,
@@ -39,6 +40,7 @@ from skcnn._estimator.parameters import (
     AutoAlpha,
     check_full_batch,
     check_inner,
+    check_magnitudes,
     followed_score,
     takes_all_samples,
 )
@@ -245,6 +247,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         earlier: Fitted | None,
     ) -> Given:
         """Check what a fit is given, by itself and against an earlier call."""
+        check_magnitudes(self)
         check_full_batch(self)
         checked = self if earlier else unfitted_copy(self)  # scikit-learn writes on what it checks
         check = partial(check_data, checked, check_targets=self._check_y)
@@ -337,7 +340,9 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         network = self.network_
         images = self._fitted.images(X, check=number_check(self, network.dtype))
         n_threads = thread_count(self.n_jobs)
-        return with_one_blas_thread(lambda: outputs_of(network, images, n_threads))
+        outputs = with_one_blas_thread(lambda: outputs_of(network, images, n_threads))
+        check_outputs(outputs, X)
+        return outputs
 
 
 def _draw_seed(random_state: Any) -> Array:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import get_scorer_names
 
+from skcnn._checks import is_number
 from skcnn._data.sklearn_compat import Interval, Options, StrOptions
 from skcnn._estimator.blocks import ACTIVATIONS, POOLINGS, Architecture
 from skcnn._training.epochs import Plan
@@ -106,6 +107,16 @@ def check_inner(params: dict[str, Any], own: dict[str, Any]) -> None:
             )
 
 
+def check_magnitudes(estimator: Any) -> None:
+    """Raise a ValueError if a parameter is an integer that no float can hold."""
+    for name, value in vars(estimator).items():
+        if isinstance(value, Integral) and not is_number(value):
+            raise ValueError(
+                f"{name} is an integer of {int(value).bit_length()} bits, too large to compute "
+                f"with. Give a number below {np.finfo(np.float64).max:.3g}."
+            )
+
+
 def make_architecture(estimator: Any) -> Architecture:
     """Return the parameters that say what the network looks like."""
     names = (part.name for part in fields(Architecture))
@@ -136,10 +147,10 @@ def make_plan(estimator: Any, n: int, n_epochs: int | None) -> Plan:
     """Return how epochs go through n samples."""
     return Plan(
         resolve_batch_size(estimator.batch_size, n),
-        estimator.learning_rate,
-        resolve_alpha(estimator),
+        float(estimator.learning_rate),  # NumPy's half precision would round each product
+        float(resolve_alpha(estimator)),
         estimator.shuffle,
-        estimator.max_grad_norm,
+        None if estimator.max_grad_norm is None else float(estimator.max_grad_norm),
         n_epochs,
     )
 

@@ -15,9 +15,14 @@ from skcnn._data.labels import encode, with_labels
 from skcnn._data.samples import Data
 from skcnn._data.standardizer import Standardizer
 from skcnn._engine.numpy_settings import with_numpy_settings
+from skcnn._engine.workspace import Workspace
 from skcnn.losses import Loss
 
 Array = npt.NDArray[Any]
+
+
+# How far from the mean of y predictions may be, in deviations, before they overflow.
+MOST_DEVIATIONS = 1e4
 
 
 class Targets(Protocol):
@@ -41,6 +46,15 @@ class Targets(Protocol):
     @property
     def attributes(self) -> dict[str, Any]:
         """Fitted attributes of the estimator that tell of y."""
+        ...
+
+    @property
+    def constant(self) -> str:
+        """What the best prediction that does not look at X is called."""
+        ...
+
+    def loss_of_constant(self, targets: Array, weights: Array | None) -> float:
+        """Return the mean loss of that prediction, for targets as the loss takes them."""
         ...
 
     def strata(self, data: Data) -> Array:
@@ -161,6 +175,17 @@ class ClassTargets:
         """The classes."""
         return {"classes_": self.classes}
 
+    @property
+    def constant(self) -> str:
+        """The frequencies."""
+        return "the class frequencies"
+
+    def loss_of_constant(self, targets: Array, weights: Array | None) -> float:
+        """Return the entropy of the weighted frequencies."""
+        counts = np.bincount(targets, weights, self.n_outputs)
+        p = counts[counts > 0] / counts.sum()
+        return float(-(p @ np.log(p)))
+
     def strata(self, data: Data) -> Array:
         """Return the classes."""
         assert data.codes is not None
@@ -233,7 +258,10 @@ class NumberTargets:
     @staticmethod
     def check(y: Any, name: str) -> Array:
         """Return y as an array of finite float64, or raise a ValueError."""
-        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name=name)
+        try:
+            y = check_array(y, dtype=np.float64, ensure_2d=False, input_name=name)
+        except OverflowError as error:
+            raise ValueError(f"{name} holds an integer that no float can hold: {error}.") from error
         if y.ndim == 0 or (y.ndim == 2 and y.shape[1] == 0):
             raise ValueError(
                 f"{name} has shape {y.shape}, but numbers of shape (n_samples,) or "
@@ -265,6 +293,18 @@ class NumberTargets:
         """The number of columns."""
         return {"n_outputs_": self.n_outputs}
 
+    @property
+    def constant(self) -> str:
+        """The mean."""
+        return "the weighted mean"
+
+    def loss_of_constant(self, targets: Array, weights: Array | None) -> float:
+        """Return the loss of the weighted mean."""
+        mean = np.average(targets, axis=0, weights=weights)
+        outputs = np.repeat(mean[:, None].astype(targets.dtype), len(targets), axis=1)
+        scale = 1 / len(targets) if weights is None else weights / len(targets)
+        return self.loss.measured.value_and_gradient(outputs, targets, scale, Workspace())[0]
+
     def strata(self, data: Data) -> Array:
         """Return zeros: there are none."""
         return np.zeros(len(data), dtype=int)
@@ -285,7 +325,19 @@ class NumberTargets:
         columns = data.y.reshape(len(data), self.n_outputs)
         scale = Standardizer.learn(columns, None, data.relative_weights, self.n_outputs)
         # a constant is its own mean, without rounding, which Adam would learn as if it were large
-        constant = columns.min(axis=0) == columns.max(axis=0)
+        least, most = columns.min(axis=0), columns.max(axis=0)
+        constant = least == most
+        if not scale.deviation.all():
+            raise ValueError(
+                f"y varies by no more than {(most - least).max():.3g}, too little for float64. "
+                f"Scale y up."
+            )
+        with np.errstate(over="ignore"):
+            if not np.isfinite(np.abs(scale.mean) + MOST_DEVIATIONS * scale.deviation).all():
+                raise ValueError(
+                    f"y holds a number of magnitude {np.abs(columns).max():.3g}, for which "
+                    f"predictions may overflow float64. Scale y down."
+                )
         mean = np.where(constant, columns[0], scale.mean)
         return replace(self, scale=replace(scale, mean=mean))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 from warnings import warn
 
 from sklearn.exceptions import ConvergenceWarning
@@ -12,6 +12,7 @@ from skcnn._data.samples import Data, Samples
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import Team, thread_count
 from skcnn._estimator.fitted import Fitted
+from skcnn._estimator.outcome import check_finite, divergence, warn_if_nothing_learned
 from skcnn._estimator.parameters import (
     make_patience,
     make_plan,
@@ -66,6 +67,7 @@ def train_model(
     mini_batches(len(samples), batch_size, start.network.minimum_batch_size)  # or raise
     bar = EpochBar(len(samples), shown=estimator.verbose > 1 and not full_batch)
     keep_best = estimator.early_stopping
+    first_step = start.state.steps
 
     def left_behind() -> Fitted:
         finished = with_one_blas_thread(recorder.complete)
@@ -103,8 +105,15 @@ def train_model(
     interrupt = None
     try:
         with_one_blas_thread(lambda: _run_epochs(estimator, start, samples, plan, recorder, bar))
+        trained = left_behind()
+        check_finite(estimator, start, trained, training, samples.images)
+        if n_epochs:
+            length = recorder.n_epochs - start.n_iter, start.state.steps - first_step
+            warn_if_nothing_learned(estimator, trained, samples, *length)
     except DivergenceError as error:
-        _diverged(estimator, recorder.n_epochs + 1, error)
+        epoch = min(recorder.n_epochs, start.n_iter + (n_epochs or 1) - 1) + 1
+        what = divergence(estimator, plan, start, training, held_out)
+        raise ValueError(f"Training diverged: {error} in epoch {epoch} with {what}") from error
     except KeyboardInterrupt as stop:
         if recorder.finished is None:
             raise
@@ -146,17 +155,6 @@ def _validation(estimator: Any, start: Fitted, held_out: Data) -> Validation:
     samples = start.samples(held_out, "y_val")
     score = validation_score(estimator, estimator.scoring, start, held_out)
     return Validation(samples, start.targets.loss.measured, score, thread_count(estimator.n_jobs))
-
-
-def _diverged(estimator: Any, epoch: int, error: DivergenceError) -> NoReturn:
-    rate, alpha = estimator.learning_rate, resolve_alpha(estimator)
-    remedy = (
-        "solver='lbfgs'. Scale the input, use a larger alpha, or another solver."
-        if takes_all_samples(estimator.solver)
-        else f"learning_rate={rate} and alpha={alpha}. Use a smaller "
-        f"{'alpha' if rate * alpha > 1 else 'learning_rate'}."
-    )
-    raise ValueError(f"Training diverged: {error} in epoch {epoch} with {remedy}") from error
 
 
 def _line(snapshot: Snapshot) -> str:

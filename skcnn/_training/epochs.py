@@ -19,7 +19,7 @@ from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.threads import Team
 from skcnn._training.gradient import BatchGradient
 from skcnn._training.state import TrainingState
-from skcnn._training.stopping import DivergenceError
+from skcnn._training.stopping import DivergenceError, check_epoch
 from skcnn.losses import Loss
 from skcnn.network import Network
 from skcnn.optimizers import clip, decay
@@ -110,7 +110,7 @@ def train(
     Raises
     ------
     DivergenceError
-        When the loss or a parameter becomes NaN or infinite.
+        When the loss, a parameter or a running statistic becomes NaN, infinite or huge.
     """
     step = BatchGradient(network, loss, samples, state.drawing, team)
     state.start(network.parameters)
@@ -136,7 +136,7 @@ def train(
     for epoch in count():
         start, epoch_run = perf_counter(), partial(run, epoch)
         total, correct, rates = with_numpy_settings(epoch_run, short_buffers=True, all="ignore")
-        _check_parameters(network.parameters)
+        check_epoch(total / n, network.parameters, network.state)
         state.average_epoch(network, plan.fraction(epoch + 1))
         right = [weight for weight in correct if weight is not None]
         accuracy = sum(right) / n if right else None
@@ -155,10 +155,3 @@ def _move(network: Network, gradient: Array, rate: float, plan: Plan, state: Tra
 def _check_finite(value: float) -> None:
     if not isfinite(value):
         raise DivergenceError("the loss is no longer finite, but NaN or infinite,")
-
-
-def _check_parameters(parameters: Array) -> None:
-    """Refuse weights whose products over a few layers overflow, NaN included."""
-    limit = float(np.finfo(parameters.dtype).max) ** 0.25
-    if not np.abs(parameters).max(initial=0) < limit:
-        raise DivergenceError("a parameter is NaN, infinite or about to overflow")

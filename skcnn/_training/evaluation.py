@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from skcnn._checks import is_number
 from skcnn._data.samples import Samples
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.workspace import Workspace
@@ -70,7 +70,7 @@ class Validation:
             return outputs, value
 
         outputs, value = with_numpy_settings(compute, all="ignore")
-        if not np.isfinite(value):
+        if not (np.isfinite(value) and np.isfinite(outputs).all()):
             raise DivergenceError(
                 "the validation loss is no longer finite, as when X_val holds much larger numbers "
                 "than X,"
@@ -81,7 +81,7 @@ class Validation:
         elif self.scoring == "accuracy":
             correct = self.loss.correct(outputs, samples.targets, weights)
             score = None if correct is None else correct / n
-        if not isinstance(score, Real) or np.isnan(float(score)):
+        if not is_number(score) or np.isnan(float(score)):
             raise ValueError(
                 f"scoring gave {score!r} for the validation set. It must give one number, of "
                 f"which more is better."

@@ -39,7 +39,8 @@ def chunk_size(network: Network) -> int:
 def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:
     """Return the outputs for all images, chunk by chunk, as (n_outputs, n).
 
-    Everything but the parameters is local to the call, so that threads may share a network.
+    Everything but the parameters is local to the call, so that threads may share a network. Outputs
+    that overflow are infinite or NaN, without a warning; what that means is for the caller to say.
 
     Parameters
     ----------
@@ -74,5 +75,5 @@ def outputs_of(network: Network, images: Images, n_threads: int = 1) -> Array:
         with Team(n_threads) as team:
             team.map(fill, n_stretches)
 
-    with_numpy_settings(fill_all, short_buffers=True, under="ignore")
+    with_numpy_settings(fill_all, short_buffers=True, all="ignore")
     return outputs

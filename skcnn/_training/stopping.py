@@ -10,9 +10,33 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
+# Training starts from a loss near 1, that of always saying the same.
+LARGEST_LOSS = 1e9
+
 
 class DivergenceError(ArithmeticError):
-    """The loss or a parameter is NaN, infinite or about to overflow."""
+    """The loss, a parameter or a running statistic is NaN, infinite or about to be so."""
+
+
+def check_epoch(loss: float, parameters: Array, state: Array) -> None:
+    """Raise a DivergenceError if an epoch has left behind what no training comes back from.
+
+    Parameters
+    ----------
+    loss : float
+        Mean over the epoch.
+    parameters : ndarray of shape (n_parameters,)
+        Their products over a few layers must not overflow.
+    state : ndarray of shape (n_state,)
+        Must be finite.
+    """
+    limit = float(np.finfo(parameters.dtype).max) ** 0.25
+    if not np.abs(parameters).max(initial=0) < limit:
+        raise DivergenceError("a parameter is NaN, infinite or about to overflow")
+    if not np.isfinite(state).all():
+        raise DivergenceError("a running statistic of batch normalization is NaN or infinite")
+    if not loss < LARGEST_LOSS:
+        raise DivergenceError(f"the loss has grown to {loss:.3g}")
 
 
 @dataclass

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._checks import Hyperparameters
+from skcnn._checks import Hyperparameters, is_number
 from skcnn._engine.workspace import Workspace
 
 __all__ = ["Augment", "Augmentation", "Compose", "augment_batch", "check_augment"]
@@ -231,6 +230,6 @@ def fill_values(fill: Array | float, x: Array) -> Array:
 
 def check_between(value: Any, name: str, least: float, most: float) -> None:
     """Raise a ValueError if the value is not a number within these bounds."""
-    number = isinstance(value, Real) and not isinstance(value, bool)
+    number = is_number(value) and not isinstance(value, bool)
     if not (number and least <= float(value) <= most):
         raise ValueError(f"{name}={value!r} must be a number between {least} and {most}.")

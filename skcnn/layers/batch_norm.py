@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 
+from skcnn._checks import is_number
 from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape
@@ -57,11 +57,11 @@ class BatchNorm(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
-        if not (isinstance(self.momentum, Real) and 0 <= self.momentum < 1):
+        if not (is_number(self.momentum) and 0 <= self.momentum < 1):
             raise ValueError(
                 f"momentum={self.momentum!r} must be a number of at least 0 and less than 1."
             )
-        if not (isinstance(self.epsilon, Real) and 0 < self.epsilon < np.inf):
+        if not (is_number(self.epsilon) and 0 < self.epsilon < np.inf):
             raise ValueError(f"epsilon={self.epsilon!r} must be a number greater than 0.")
         return input_shape
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from skcnn._checks import is_number
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape
 
@@ -33,7 +33,7 @@ class Dropout(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
-        if not (isinstance(self.rate, Real) and 0 <= self.rate < 1):
+        if not (is_number(self.rate) and 0 <= self.rate < 1):
             raise ValueError(f"rate={self.rate!r} must be a number of at least 0 and less than 1.")
         return input_shape
 
@@ -55,7 +55,7 @@ class Dropout(Layer):
 
     def _draw(self, shape: Shape, out: Array, rng: np.random.Generator) -> Array:
         """Fill `out` from as many draws as `shape` says, which broadcasts against it."""
-        dropped = min(round(self.rate * 2**16), 2**16 - 1)
+        dropped = min(round(float(self.rate) * 2**16), 2**16 - 1)
         draws = rng.integers(0, 2**16, shape, np.uint16)
         np.greater_equal(draws, dropped, out=out, casting="unsafe")
         out *= 2**16 / (2**16 - dropped)

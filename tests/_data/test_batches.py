@@ -112,3 +112,26 @@ def test_batches_leave_the_input_alone_and_reuse_memory():
     first = images.batch(np.array([0, 1]), workspace)
     assert images.batch(np.array([2, 3]), workspace) is first
     assert np.array_equal(X, before)
+
+
+@pytest.mark.parametrize("X_dtype", ["float64", "int64", "longdouble"])
+@pytest.mark.parametrize("offset", [1e8, -3e12])
+@pytest.mark.parametrize("memory", [np.ascontiguousarray, np.asfortranarray])
+def test_a_large_mean_is_subtracted_before_the_cast(offset, X_dtype, memory):
+    X = memory((np.random.default_rng(0).normal(0, 30, (50, 24)) + offset).astype(X_dtype))
+    standardizer = Standardizer.learn(X, None, None, 2)
+    index = np.array([7, 3, 3, 40])
+    x = Images(X, (4, 3, 2), standardizer, np.dtype(np.float32)).batch(index, Workspace())
+    assert x.dtype == np.float32
+    expected = naive_batch(X, (4, 3, 2), index, standardizer)
+    np.testing.assert_allclose(x, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_numbers_that_a_cast_hurts_little_are_cast_first():
+    X = sample()
+    standardizer = Standardizer.learn(X, None, None, 1)
+    wide, narrow = (
+        Images(form, (4, 6), standardizer, np.dtype(np.float32)).batch(slice(3), Workspace())
+        for form in (X, X.astype(np.float32))
+    )
+    assert wide.tobytes() == narrow.tobytes()

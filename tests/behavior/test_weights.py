@@ -500,3 +500,28 @@ def test_integer_weights_of_a_regressor_are_repetition(loss, numbers):
     weighted = model.fit(X, y, repeats).predict(X)
     repeated = model.fit(np.repeat(X, repeats, axis=0), np.repeat(y, repeats, axis=0)).predict(X)
     np.testing.assert_allclose(weighted, repeated, rtol=1e-9)
+
+
+# Weights that are all but zero
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("class_weight", [None, "balanced", {2: 1e-320, 1: 1e10}])
+def test_a_class_of_tiny_weights_is_a_class(class_weight, dtype, data):
+    X, y, _ = data
+    weights = np.where(y == 2, 1e-320, 1e10)
+    model = make_classifier(class_weight=class_weight, dtype=dtype)
+    model.fit(X, y, weights, X_val=X, y_val=y, sample_weight_val=weights)
+    assert model.classes_.tolist() == [0, 1, 2, 3, 4]
+    assert np.isfinite(model.predict_proba(X)).all()
+    found = (model.predict(X) == 2).any()
+    assert found == (class_weight == "balanced")
+
+
+def test_how_tiny_a_tiny_weight_is_does_not_matter(data):
+    X, y, _ = data
+    tiny, small = (
+        make_classifier().fit(X, y, np.where(y == 2, least, 1.0)).predict_proba(X)
+        for least in (1e-320, 1e-30)
+    )
+    np.testing.assert_allclose(tiny, small, rtol=1e-6, atol=1e-12)

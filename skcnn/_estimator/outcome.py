@@ -1,0 +1,208 @@
+"""What a fit came to: whether it diverged, and because of what; whether it learned anything."""
+
+from __future__ import annotations
+
+import warnings
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.exceptions import ConvergenceWarning
+
+from skcnn._data.dtypes import largest_magnitude
+from skcnn._data.samples import Data, Samples
+from skcnn._engine.blas import with_one_blas_thread
+from skcnn._engine.threads import thread_count
+from skcnn._estimator.fitted import Fitted
+from skcnn._estimator.parameters import takes_all_samples
+from skcnn._training.epochs import Plan
+from skcnn._training.evaluation import Validation
+from skcnn._training.prediction import outputs_of
+from skcnn._training.stopping import DivergenceError
+from skcnn.layers import (
+    AveragePool,
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    Logistic,
+    MaxPool,
+    ReLU,
+    SpatialDropout,
+    Tanh,
+)
+from skcnn.network import Network
+
+Array = npt.NDArray[Any]
+
+# Fits of fewer epochs, or of fewer steps, may well end before they have learned anything.
+LEAST_EPOCHS, LEAST_STEPS = 5, 20
+# Where nearly all samples are of one class, to say so always has a smaller loss than this.
+LEAST_CONSTANT = 0.01
+# A loss within this fraction of a constant's is no better.
+NO_BETTER = 1e-4
+# Magnitudes of X that are not scaled, where nothing else explains that training diverged.
+UNSCALED = 1e3
+# Layers that make nothing larger but by their parameters.
+BOUNDED = (
+    AveragePool, BatchNorm, Conv, Dense, Dropout, Flatten, Logistic, MaxPool, ReLU, SpatialDropout,
+    Tanh,
+)  # fmt: skip
+# Between a bound of the outputs and the largest number: intermediate results may be larger.
+MARGIN = 1e6
+
+
+def check_finite(estimator: Any, start: Fitted, trained: Fitted, data: Data, images: Any) -> None:
+    """Raise a DivergenceError if predictions for the training data are not finite.
+
+    Parameters that cannot make anything overflow settle it, as those of nearly every fit; otherwise
+    the predictions are computed.
+
+    Parameters
+    ----------
+    estimator : BaseCNN
+        Its parameters.
+    start, trained : Fitted
+        The model before and after training.
+    data : Data
+        What was learned from.
+    images : Images
+        Its images.
+    """
+    network = trained.network
+    largest = float(np.finfo(network.dtype).max)
+    if bound_of_outputs(network, _largest_input(start, data)) < largest / MARGIN:
+        return
+    n_threads = thread_count(estimator.n_jobs)
+    outputs = with_one_blas_thread(lambda: outputs_of(network, images, n_threads))
+    if not np.isfinite(outputs).all():
+        raise DivergenceError("predictions for the training data are NaN or infinite")
+
+
+def warn_if_nothing_learned(
+    estimator: Any, trained: Fitted, samples: Samples, n_epochs: int, n_steps: int
+) -> None:
+    """Give a ConvergenceWarning if a constant has as small a loss on the training data.
+
+    The loss that training recorded is compared first; only where it is as large is that of the
+    model computed, without what acts in training alone. Short fits are not judged.
+
+    Parameters
+    ----------
+    estimator : BaseCNN
+        Its parameters.
+    trained : Fitted
+        The model after training.
+    samples : Samples
+        What was learned from.
+    n_epochs, n_steps : int
+        How long this fit was.
+    """
+    full_batch = takes_all_samples(estimator.solver)
+    # L-BFGS ends by itself where it finds nothing smaller, after however few iterations
+    length = estimator.max_iter if full_batch else n_epochs
+    if length < LEAST_EPOCHS or (n_steps < LEAST_STEPS and not full_batch):
+        return
+    if full_batch and estimator.early_stopping and n_epochs < estimator.max_iter:
+        return  # of noise, the iteration that suits other samples best may be the first
+    targets = trained.targets
+    constant = targets.loss_of_constant(samples.targets, samples.weights)
+    worst = constant * (1 - NO_BETTER)
+    if constant < LEAST_CONSTANT or trained.history[-1]["loss"] < worst:
+        return
+    measured = targets.loss.measured
+    validation = Validation(samples, measured, "loss", thread_count(estimator.n_jobs))
+    loss = with_one_blas_thread(lambda: validation.measure(trained.network).loss)
+    if loss < worst:
+        return
+    rate = "" if full_batch else f"another learning_rate (now {estimator.learning_rate}), "
+    scaling = "scaled X" if estimator.standardize else "standardize=True or scaled X"
+    warnings.warn(
+        f"The fit has learned nothing: the loss on the training data is {loss:.4g} in the end, no "
+        f"better than the {constant:.4g} of always predicting {targets.constant}. Try {rate}more "
+        f"epochs (now max_iter={estimator.max_iter}) or {scaling}.",
+        ConvergenceWarning,
+        stacklevel=2,
+    )
+
+
+def divergence(
+    estimator: Any, plan: Plan, start: Fitted, training: Data, held_out: Data | None
+) -> str:
+    """Return what the message of the error that ends a fit says after the number of the epoch."""
+    if takes_all_samples(estimator.solver):
+        text = "solver='lbfgs'. "
+        remedy = "Scale the input, use a larger alpha, or another solver."
+    else:
+        text = f"learning_rate={plan.learning_rate:g} and alpha={plan.alpha:g}. "
+        remedy = _remedy_of_steps(estimator, plan, start)
+    return text + (remedy or _remedy_of_input(estimator, start, training, held_out))
+
+
+def _remedy_of_steps(estimator: Any, plan: Plan, start: Fitted) -> str:
+    """Return what to do about steps that are too long by themselves; "" if none is."""
+    rate, alpha, state = plan.learning_rate, plan.alpha, start.state
+    if not isinstance(estimator.learning_rate_schedule, str) and state.schedule_state is not None:
+        factor = state.factor(None)
+        if rate <= 1 < rate * factor:
+            return (
+                f"learning_rate_schedule multiplies the learning rate by {factor:.3g}: use smaller "
+                f"factors."
+            )
+    if rate > 1:
+        return "Use a smaller learning_rate."
+    return "Use a smaller alpha." if rate * alpha > 1 else ""
+
+
+def _remedy_of_input(estimator: Any, start: Fitted, training: Data, held_out: Data | None) -> str:
+    """Return what to do about numbers that are too large, or about the learning rate."""
+    largest = float(largest_magnitude(training.X, training.rows))
+    if held_out is not None:
+        other = float(largest_magnitude(held_out.X, held_out.rows))
+        if other > UNSCALED * max(largest, 1):
+            return f"X_val holds a number of magnitude {other:.3g}: scale X_val as X is scaled."
+    said = f"X holds a number of magnitude {largest:.3g}"
+    if start.standardizer is None and largest > UNSCALED:
+        return f"{said} and standardize=False: use standardize=True, or scale X."
+    if largest > np.finfo(start.network.dtype).max / 4:
+        return f"{said}, near the largest of {start.network.dtype}: scale X down."
+    return "Use a smaller learning_rate."
+
+
+def bound_of_outputs(network: Network, largest: float) -> float:
+    """Return what outputs do not exceed for inputs up to `largest`; infinite if nobody knows.
+
+    A layer makes its input larger by no more than the sum of the magnitudes of an output's weights.
+    """
+    with np.errstate(all="ignore"):
+        for layer, parameters in zip(network.layers, network.views(), strict=True):
+            if type(layer) not in BOUNDED:
+                return np.inf
+            largest = max(largest, 1.0)
+            # magnitudes of the weights of each output, and of biases
+            sums = {
+                name: np.abs(values).sum(axis=tuple(range(values.ndim - 1)), dtype=np.float64)
+                for name, values in parameters.items()
+            }
+            if isinstance(layer, BatchNorm):
+                scale = sums["gamma"] / np.sqrt(sums["variance"] + float(layer.epsilon))
+                largest = float((scale * (sums["mean"] + largest) + sums["beta"]).max())
+            elif sums:
+                largest *= float(sum(each.max() for each in sums.values()))
+    return largest if largest < np.inf else np.inf  # NaN is no bound
+
+
+def _largest_input(start: Fitted, data: Data) -> float:
+    """Return what no input of the network exceeds in magnitude."""
+    standardizer = start.standardizer
+    if standardizer is not None and not start.history:  # it knows these samples
+        weights = data.relative_weights
+        least = 1.0 if weights is None else float(weights.min())
+        return sqrt(len(data) * data.X.shape[1]) / sqrt(least)
+    with np.errstate(all="ignore"):
+        largest = float(largest_magnitude(data.X, data.rows))
+        if standardizer is None:
+            return largest
+        return float(((largest + np.abs(standardizer.mean)) / standardizer.deviation).max())
