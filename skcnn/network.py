@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -14,7 +15,19 @@ from skcnn._engine.workspace import Workspace
 from skcnn.layers import Layer
 from skcnn.layers.base import Array, Parameters, Shape
 
-__all__ = ["Network"]
+__all__ = ["Network", "Summary"]
+
+
+class Summary(str):
+    """A table as text, which notebooks and Python's prompt show as it prints."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self)}</pre>"
 
 
 class Network:
@@ -184,7 +197,7 @@ class Network:
                 need_dx=number > first,
             )
 
-    def summary(self) -> str:
+    def summary(self) -> Summary:
         """Return a table of the layers, their output shapes (channels last) and parameters."""
         rows = [("input", _channels_last(self.shapes[0]), "")]
         for layer, (before, after) in zip(self.layers, pairwise(self.shapes), strict=True):
@@ -198,7 +211,13 @@ class Network:
             for name, shape, count in (head, *rows, foot)
         ]
         rule = "-" * len(lines[0])
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+        return Summary("\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]]))
+
+    def __repr__(self) -> str:
+        return f"Network of {len(self.layers)} layers in {self.dtype}\n{self.summary()}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre>"
 
     def copy(self) -> Network:
         """Return a network with its own parameters and state; all else never changes."""

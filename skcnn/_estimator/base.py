@@ -41,7 +41,7 @@ from skcnn._estimator.train import train_model
 from skcnn._training.prediction import outputs_of
 from skcnn.augmentation import Augment
 from skcnn.layers import Activation
-from skcnn.network import Network
+from skcnn.network import Network, Summary
 from skcnn.optimizers import Optimizer
 from skcnn.schedules import Schedule
 from skcnn.weight_averaging import WeightAveraging
@@ -235,8 +235,11 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         self.__dict__ = vars(unfitted_copy(self)) | fitted.attributes
         return before
 
-    def summary(self) -> str:
-        """Return a table of the layers as asked for, their output shapes and parameter counts."""
+    def summary(self) -> Summary:
+        """Return a table of the layers as asked for, their output shapes and parameter counts.
+
+        It is a string, which prompts and notebooks show as a table without `print`.
+        """
         check_is_fitted(self)
         return self.network_.summary()
 
