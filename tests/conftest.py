@@ -24,8 +24,8 @@ from threadpoolctl import threadpool_limits
 
 from tests.support import estimators
 
-# Where a test says no number of its own: the second takes hours (--hypothesis-profile=thorough).
-for profile, examples, derandomize in [("quick", 100, True), ("thorough", 5000, False)]:
+# Where a test says no number of its own; --hypothesis-profile=thorough takes about an hour.
+for profile, examples, derandomize in [("quick", 125, True), ("thorough", 5000, False)]:
     settings.register_profile(
         profile,
         max_examples=examples,
