@@ -137,7 +137,7 @@ class Network:
     def workspaces(
         self, rng: np.random.Generator | None = None, *, in_place: bool = False
     ) -> list[Workspace]:
-        """Return scratch memory for one thread, a :class:`Workspace` for each step that runs.
+        """Return scratch memory for one thread, a :class:`~skcnn.layers.Workspace` each step.
 
         Steps are not layers one for one: :meth:`forward` runs a plan in place of the layers.
         """
