@@ -15,9 +15,9 @@ from skcnn._data.labels import check_classes, check_labels
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import Interval, StrOptions, _fit_context
 from skcnn._engine.numpy_settings import with_numpy_settings
-from skcnn._estimator.base import BaseCNN, can_continue
-from skcnn._estimator.parameters import AutoAlpha
-from skcnn._estimator.targets import ClassTargets
+from skcnn._estimator.base import BaseCNN
+from skcnn._estimator.class_targets import ClassTargets
+from skcnn._estimator.parameters import AutoAlpha, can_continue
 from skcnn.layers import Activation
 from skcnn.losses import CrossEntropy
 from skcnn.optimizers import Optimizer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -15,7 +16,20 @@ from skcnn.exceptions import IncompatibleVersionError, __version__
 from skcnn.layers import Layer
 from skcnn.layers.base import Array, Parameters, Shape
 
-__all__ = ["Network"]
+__all__ = ["Network", "Summary"]
+
+
+class Summary(str):
+    """A table as text, which notebooks and Python's prompt show as it prints."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self)}</pre>"
+
 
 # Under which what is saved notes the version that saved it, and what did not note it.
 VERSION_KEY = "_skcnn_version"
@@ -129,7 +143,7 @@ class Network:
     def workspaces(
         self, rng: np.random.Generator | None = None, *, in_place: bool = False
     ) -> list[Workspace]:
-        """Return scratch memory for one thread, a :class:`Workspace` for each step that runs.
+        """Return scratch memory for one thread, a :class:`~skcnn.layers.Workspace` each step.
 
         Steps are not layers one for one: :meth:`forward` runs a plan in place of the layers.
         """
@@ -189,7 +203,7 @@ class Network:
                 need_dx=number > first,
             )
 
-    def summary(self) -> str:
+    def summary(self) -> Summary:
         """Return a table of the layers, their output shapes (channels last) and parameters."""
         rows = [("input", _channels_last(self.shapes[0]), "")]
         for layer, (before, after) in zip(self.layers, pairwise(self.shapes), strict=True):
@@ -203,7 +217,13 @@ class Network:
             for name, shape, count in (head, *rows, foot)
         ]
         rule = "-" * len(lines[0])
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+        return Summary("\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]]))
+
+    def __repr__(self) -> str:
+        return f"Network of {len(self.layers)} layers in {self.dtype}\n{self.summary()}"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre>"
 
     def copy(self) -> Network:
         """Return a network with its own parameters and state; all else never changes."""

@@ -14,9 +14,9 @@ from sklearn.utils.metaestimators import available_if
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import StrOptions, _fit_context
 from skcnn._engine.numpy_settings import with_numpy_settings
-from skcnn._estimator.base import BaseCNN, can_continue
-from skcnn._estimator.parameters import AutoAlpha
-from skcnn._estimator.targets import NumberTargets
+from skcnn._estimator.base import BaseCNN
+from skcnn._estimator.number_targets import NumberTargets
+from skcnn._estimator.parameters import AutoAlpha, can_continue
 from skcnn.layers import Activation
 from skcnn.losses import AbsoluteError, Loss, SquaredError
 from skcnn.optimizers import Optimizer

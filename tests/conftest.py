@@ -18,10 +18,23 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # there are as many workers as cores
         os.environ[f"{library}_NUM_THREADS"] = "1"
 
 import numpy as np
+from hypothesis import HealthCheck, settings
 from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
 from tests.support import estimators
+
+# Where a test says no number of its own; --hypothesis-profile=thorough takes about an hour.
+for profile, examples, derandomize in [("quick", 125, True), ("thorough", 5000, False)]:
+    settings.register_profile(
+        profile,
+        max_examples=examples,
+        derandomize=derandomize,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+settings.load_profile("quick")
 
 if find_spec("sklearn.callback") is None:  # before scikit-learn 1.9
     collect_ignore = ["_estimator/test_sklearn_callbacks.py"]

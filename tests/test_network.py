@@ -1,4 +1,5 @@
 import copy
+import html
 import pickle
 import re
 from dataclasses import dataclass
@@ -231,3 +232,13 @@ def test_summary_is_a_table_with_channels_last():
     assert len({len(line) for line in text.splitlines()}) == 1
     many = Network((Flatten(), Dense(100)), (28, 1, 28)).summary()
     assert "78,500" in many.splitlines()[-1]
+
+
+def test_summary_and_network_show_as_a_table_where_they_are_the_last_line():
+    network = Network((Flatten(), Dense(3)), (2, 1, 2), np.float64)
+    table = network.summary()
+    assert repr(table) == str(table) == f"{table}" == "\n".join(table.splitlines())
+    assert pickle.loads(pickle.dumps(table)) == table
+    assert repr(network) == f"Network of 2 layers in float64\n{table}"
+    assert table._repr_html_() == f"<pre>{html.escape(table)}</pre>"
+    assert network._repr_html_() == f"<pre>{html.escape(repr(network))}</pre>"

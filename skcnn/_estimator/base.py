@@ -42,7 +42,6 @@ from skcnn._estimator.parameters import (
     check_inner,
     check_magnitudes,
     followed_score,
-    takes_all_samples,
 )
 from skcnn._estimator.sklearn_callbacks import CallbackSupportMixin, FitTasks
 from skcnn._estimator.targets import Targets
@@ -55,7 +54,7 @@ from skcnn.exceptions import (
     __version__,
 )
 from skcnn.layers import Activation
-from skcnn.network import VERSION_KEY, VERSION_NOT_KEPT, Network
+from skcnn.network import VERSION_KEY, VERSION_NOT_KEPT, Network, Summary
 from skcnn.optimizers import Optimizer
 from skcnn.schedules import Schedule
 from skcnn.weight_averaging import WeightAveraging
@@ -79,27 +78,6 @@ class Parts(NamedTuple):
 
     training: Data
     held_out: Data | None
-
-
-def can_continue(estimator: Any) -> bool:
-    """Return whether partial_fit exists; raise an AttributeError that says why it does not."""
-    if estimator.early_stopping:
-        raise AttributeError(
-            "partial_fit is not available with early_stopping=True, since a single epoch cannot "
-            "be stopped early. Set early_stopping=False, or use warm_start=True."
-        )
-    class_weight = vars(estimator).get("class_weight")  # only classifiers have one
-    if isinstance(class_weight, str) and class_weight == "balanced":
-        raise AttributeError(
-            f"partial_fit is not available with class_weight={class_weight!r}, since a "
-            f"single call does not know the other samples. Pass a dict, or sample_weight."
-        )
-    if takes_all_samples(estimator.solver):
-        raise AttributeError(
-            "partial_fit is not available with solver='lbfgs', which needs all data at once. Use "
-            "solver='adam' or 'sgd'."
-        )
-    return True
 
 
 class BaseCNN(CallbackSupportMixin, BaseEstimator):
@@ -321,8 +299,11 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         self.__dict__ = vars(unfitted_copy(self)) | fitted.attributes
         return before
 
-    def summary(self) -> str:
-        """Return a table of the layers as asked for, their output shapes and parameter counts."""
+    def summary(self) -> Summary:
+        """Return a table of the layers as asked for, their output shapes and parameter counts.
+
+        It is a string, which prompts and notebooks show as a table without `print`.
+        """
         check_is_fitted(self)
         return self.network_.summary()
 

@@ -214,3 +214,24 @@ def _is_set(estimator: Any, name: str) -> bool:
     value, default = getattr(estimator, name), MINI_BATCH_DEFAULTS[name]
     unused = estimator.layers is not None and name in ("dropout", "block_dropout", "batch_norm")
     return not unused and not (value is default or value == default)
+
+
+def can_continue(estimator: Any) -> bool:
+    """Return whether partial_fit exists; raise an AttributeError that says why it does not."""
+    if estimator.early_stopping:
+        raise AttributeError(
+            "partial_fit is not available with early_stopping=True, since a single epoch cannot "
+            "be stopped early. Set early_stopping=False, or use warm_start=True."
+        )
+    class_weight = vars(estimator).get("class_weight")  # only classifiers have one
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        raise AttributeError(
+            f"partial_fit is not available with class_weight={class_weight!r}, since a "
+            f"single call does not know the other samples. Pass a dict, or sample_weight."
+        )
+    if takes_all_samples(estimator.solver):
+        raise AttributeError(
+            "partial_fit is not available with solver='lbfgs', which needs all data at once. Use "
+            "solver='adam' or 'sgd'."
+        )
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -28,8 +29,8 @@ class EpochBar:
     total : int
         Rows of an epoch.
     shown : bool
-        Whether there is anything to see. Without rich and tqdm there is not, nor where the
-        output is no terminal.
+        Whether there is anything to see. Without rich and tqdm there is not, which a warning says
+        once, nor where the output is neither a terminal nor a notebook.
     """
 
     def __init__(self, total: int, *, shown: bool) -> None:
@@ -41,7 +42,16 @@ class EpochBar:
     def begin(self, description: str) -> None:
         """Start an epoch."""
         self._done = self._waiting = 0
-        self._bar = make_bar(description, self._total) if self._shown else None
+        if not self._shown:
+            return
+        self._bar = make_bar(description, self._total)
+        if self._bar is None:
+            self._shown = False
+            warnings.warn(
+                "verbose=2 shows a bar within each epoch where rich or tqdm is installed: pip "
+                "install rich (in a notebook: rich ipywidgets). Now there are lines only.",
+                stacklevel=2,
+            )
 
     def advance(self, n_rows: int) -> None:
         """Take note of a mini-batch; close after the last one."""
@@ -83,7 +93,7 @@ class RichBar:
 
         console = Console(stderr=True)  # of its own: another display may be live
         self._progress = Progress(console=console, transient=True)
-        self._started = console.is_terminal
+        self._started = console.is_terminal or console.is_jupyter
         if self._started:
             self._progress.start()
         self._task = self._progress.add_task(description, total=total)

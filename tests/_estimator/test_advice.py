@@ -8,7 +8,8 @@ import pytest
 
 from skcnn._data.samples import Data
 from skcnn._estimator.advice import FEW_SAMPLES, warn_of_first, warn_of_missing
-from skcnn._estimator.targets import ClassTargets, NumberTargets
+from skcnn._estimator.class_targets import ClassTargets
+from skcnn._estimator.number_targets import NumberTargets
 from skcnn.losses import CrossEntropy, SquaredError
 
 STILL = SimpleNamespace(standardize=False, validation_fraction=0.1)

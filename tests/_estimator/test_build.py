@@ -6,8 +6,8 @@ import pytest
 from skcnn import ScratchCNNClassifier
 from skcnn._data.samples import Data
 from skcnn._estimator.build import build, continued, seed_sequence
+from skcnn._estimator.class_targets import ClassTargets
 from skcnn._estimator.fitted import Columns
-from skcnn._estimator.targets import ClassTargets
 from skcnn.augmentation import Shift
 from skcnn.losses import CrossEntropy
 

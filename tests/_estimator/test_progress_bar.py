@@ -105,18 +105,39 @@ def test_verbose_2_shows_a_bar_and_the_lines(make_classifier, digits, bars, caps
     assert len(bars) == 4
 
 
-@pytest.mark.parametrize("missing", [[], ["rich.console"], ["rich.console", "tqdm"]], ids=str)
+@pytest.mark.parametrize("missing", [[], ["rich.console"]], ids=str)
 def test_away_from_a_terminal_there_are_only_lines(
     make_classifier, digits, missing, capsys, monkeypatch
 ):
     for name in missing:
         monkeypatch.setitem(sys.modules, name, None)
-    if "tqdm" not in missing:
-        monkeypatch.setitem(sys.modules, "tqdm", fake_tqdm())
+    monkeypatch.setitem(sys.modules, "tqdm", fake_tqdm())
     make_classifier(verbose=2).fit(*digits)
     captured = capsys.readouterr()
     assert [line.split(":")[0] for line in captured.out.splitlines()] == ["Epoch 1", "Epoch 2"]
     assert captured.err == ""
+
+
+def test_without_rich_and_tqdm_a_fit_says_once_what_to_install(
+    make_classifier, digits, monkeypatch, capsys
+):
+    for name in ("rich.console", "tqdm"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.warns(UserWarning, match="verbose=2 .* pip install rich") as warned:
+        make_classifier(max_iter=3, verbose=2).fit(*digits)
+    assert len(warned) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_in_a_notebook_rich_draws(monkeypatch):
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("rich.progress.Progress.start", lambda self: started.append(self))
+    monkeypatch.setattr("rich.progress.Progress.stop", lambda self: stopped.append(self))
+    started, stopped = [], []
+    bar = make_bar("Epoch 1", 5)
+    assert started == [bar._progress]
+    bar.close()
+    assert stopped == started
 
 
 def test_on_a_terminal_rich_draws(monkeypatch, capsys):
