@@ -17,6 +17,9 @@ from skcnn.losses import Loss
 
 Array = npt.NDArray[Any]
 
+# How far from the mean of y predictions may be, in deviations, before they overflow.
+MOST_DEVIATIONS = 1e4
+
 
 @dataclass(frozen=True)
 class NumberTargets:

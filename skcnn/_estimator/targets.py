@@ -13,10 +13,6 @@ from skcnn.losses import Loss
 Array = npt.NDArray[Any]
 
 
-# How far from the mean of y predictions may be, in deviations, before they overflow.
-MOST_DEVIATIONS = 1e4
-
-
 class Targets(Protocol):
     """What a fit needs to know of y."""
 
