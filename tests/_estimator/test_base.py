@@ -8,7 +8,7 @@ import pytest
 
 from skcnn import ScratchCNNClassifier, ScratchCNNRegressor
 from skcnn._data import validate
-from skcnn._estimator import targets
+from skcnn._estimator import class_targets
 from skcnn.optimizers import SGD
 from tests.support.reads import CountedArray
 
@@ -59,7 +59,7 @@ def test_labels_are_encoded_once_in_a_fit(digits):
     options = {"max_iter": 1, "early_stopping": True, "class_weight": "balanced"}
     with (
         mock.patch.object(np, "searchsorted", wraps=np.searchsorted) as searches,
-        mock.patch.object(targets, "encode", side_effect=AssertionError),
+        mock.patch.object(class_targets, "encode", side_effect=AssertionError),
     ):
         model = ScratchCNNClassifier(2, 3, random_state=0, **options).fit(X, words)
     assert not searches.called
