@@ -138,6 +138,7 @@ def test_default_estimator_passes_check_without_skipping(model, check):
 
 @few_iterations
 @pytest.mark.filterwarnings("ignore:early_stopping holds out . of")  # fewer than there are classes
+@pytest.mark.filterwarnings("ignore:The fit has learned nothing")  # as averages of few steps
 @pytest.mark.filterwarnings("ignore:The first call has n_samples=")  # with warm_start
 @pytest.mark.slow
 @pytest.mark.parametrize(("model", "check"), list(composite_cases()))
