@@ -21,7 +21,7 @@ def warn_of_missing(estimator: Any, targets: Targets, training: Data, held_out: 
             f"early_stopping holds out {n} of {n + len(training)} samples, and none of the classes "
             f"{shortened(missing)}, which the validation score therefore does not count. Pass "
             f"X_val and y_val, set a larger validation_fraction than "
-            f"{estimator.validation_fraction}, or give at least two samples of each class.",
+            f"{estimator.validation_fraction}, or give more samples of these classes.",
             stacklevel=9,
         )
 
@@ -38,6 +38,7 @@ def warn_of_first(estimator: Any, targets: Targets, data: Data) -> None:
     warn(
         f"The first call has {found}, and the mean and standard deviation of "
         f"{' and of '.join(learned)} are learned from it for good. Later samples may lie far "
-        f"outside of that. Pass at least {FEW_SAMPLES} typical samples in the first call.",
+        f"outside of that. Pass at least {FEW_SAMPLES} typical samples in the first call, whose y "
+        f"are not all the same.",
         stacklevel=9,
     )

@@ -124,7 +124,7 @@ def warn_if_nothing_learned(
         f"better than the {constant:.4g} of always predicting {targets.constant}. Try {rate}more "
         f"epochs (now max_iter={estimator.max_iter}) or {scaling}.",
         ConvergenceWarning,
-        stacklevel=2,
+        stacklevel=9,  # where the user calls fit
     )
 
 

@@ -111,11 +111,12 @@ def _tells_nothing(right: float, wrong: list[float]) -> str:
 
 def _advice(estimator: Any, scoring: Any, reason: str) -> str:
     """Return an error message with what suits this kind of estimator."""
-    suitable = (
-        "such as 'loss' or 'accuracy', or pass an X_val that has all classes"
-        if is_classifier(estimator)
-        else "for regression, such as 'loss' or 'r2', or pass another X_val"
-    )
+    classes = is_classifier(estimator)
+    names = ("loss", "accuracy") if classes else ("loss", "r2")
+    others = " or ".join(repr(name) for name in names if name != scoring)
+    kind = "" if classes else "for regression, "
+    data = "an X_val that has all classes" if classes else "another X_val"
+    suitable = f"{kind}such as {others}, or pass {data}, or set a larger validation_fraction"
     return (
         f"scoring={scoring!r} cannot score predictions of {type(estimator).__name__} for this "
         f"validation set: {reason}. Choose another scorer, {suitable}."

@@ -144,7 +144,7 @@ def _run_epochs(
         if not train_lbfgs(objective, point, most, recorder.before_epoch, recorder.note):
             warn(
                 f"solver='lbfgs' was stopped by max_iter={most} before it converged. Set a larger "
-                f"max_iter, usually of some hundreds.",
+                f"max_iter, usually of some hundreds, or a tol such as 1e-4, which ends sooner.",
                 ConvergenceWarning,
                 stacklevel=11,
             )
