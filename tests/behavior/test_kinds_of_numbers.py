@@ -127,7 +127,7 @@ def test_weights_that_no_float_can_hold_are_named():
     [
         (dates(X), "X holds dates or times"),
         (dates(X) - dates(X)[0, 0], "X holds dates or times"),
-        (np.where(X > 2, np.datetime64("NaT"), dates(X)), "X holds dates or times"),
+        (np.where(X > 2, np.datetime64("NaT", "s"), dates(X)), "X holds dates or times"),
         (pd.DataFrame(dates(X)), "X holds dates or times"),
         (X.astype(np.dtypes.StringDType()), "X holds variable-length strings"),
         (pl.DataFrame(X + 1j), "X holds complex numbers"),
@@ -164,7 +164,7 @@ def test_the_largest_numbers_of_float64_are_named_without_a_warning():
 def test_labels_that_are_no_dates_are_named():
     days = Y.astype("datetime64[D]")
     with pytest.raises(ValueError, match="y contains NaN, NaT"):
-        make_classifier().fit(X, np.where(Y > 1, np.datetime64("NaT"), days))
+        make_classifier().fit(X, np.where(Y > 1, np.datetime64("NaT", "D"), days))
     assert (make_classifier().fit(X, days).predict(X).dtype) == days.dtype
 
 
