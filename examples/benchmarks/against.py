@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from inspect import signature
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,7 +47,9 @@ def measure(
     parameters = classifier(network, threads, batch_size=batch_size).get_params(deep=False)
 
     def epoch(package: Any) -> Callable[[], object]:
-        clf = package.ScratchCNNClassifier(**parameters)
+        kind = package.ScratchCNNClassifier
+        known = signature(kind).parameters  # an earlier revision may have fewer
+        clf = kind(**{name: value for name, value in parameters.items() if name in known})
         return lambda: clf.partial_fit(X, y, CLASSES)
 
     sides = {name: epoch(package) for name, package in packages.items()}
