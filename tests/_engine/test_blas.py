@@ -262,10 +262,12 @@ def test_a_fit_and_a_prediction_are_limited_in_all_their_threads(solver, openmp,
     model = ScratchCNNClassifier(
         layers=[Conv(8), Products(), Flatten()], max_iter=2, n_jobs=2, **solver
     )
-    for call in (lambda: model.fit(X, y), lambda: model.predict(np.tile(X, (4, 1)))):
+    # fit predicts in the end, with a helper of its own, which may get the number of the first
+    calls = {lambda: model.fit(X, y): {2, 3}, lambda: model.predict(np.tile(X, (4, 1))): {2}}
+    for call, n_threads in calls.items():
         Products.seen.clear()
         call()
-        assert len(Products.seen) >= 2  # fit predicts in the end, with a helper of its own
+        assert len(Products.seen) in n_threads
         assert set.union(*Products.seen.values()) == {1}
         assert openmp.product() == 2
 
