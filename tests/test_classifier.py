@@ -81,7 +81,7 @@ def test_global_generator_is_never_touched(digits):
     assert state() == before
 
 
-def test_initial_weights_do_not_depend_on_the_number_of_rows(digits):
+def test_initial_weights_do_not_depend_on_the_number_of_samples(digits):
     X, y = digits
     still = {"learning_rate": 1e-300, "dtype": "float64"}
     few, many = (make_classifier(**still).fit(X[:n], y[:n]) for n in (100, 300))

@@ -35,7 +35,7 @@ def warn_if_misread(
     X : ndarray of shape (n_samples, n_features)
         Images, flat.
     rows : ndarray of int or None
-        Which rows count; None: all.
+        Which samples count; None: all.
     X_shape : tuple of int or None
         Shape of one image if X came shaped.
     image_shape : tuple of int
@@ -143,7 +143,7 @@ class _Columns:
 
     @classmethod
     def of(cls, X: Array, rows: Array | None) -> _Columns:
-        """Take samples at equal distances from the rows of X that count."""
+        """Take samples at equal distances from those of X that count."""
         n = len(X) if rows is None else len(rows)
         room = max(LEAST_SAMPLES, MOST_ELEMENTS // X.shape[1])
         index = np.linspace(0, n - 1, min(n, room, MOST_SAMPLES)).astype(np.intp)

@@ -24,7 +24,7 @@ def thread_count(n_jobs: int | None) -> int:
     """Return how many threads `n_jobs` means, as joblib reads it.
 
     None is 1 unless a joblib context says otherwise, -1 is all cores. A worker process, as of a
-    grid search, takes no more than the share of the cores that it was given for BLAS.
+    grid search, takes no more threads than it was given for BLAS.
     """
     if n_jobs is not None and (not is_integer(n_jobs) or n_jobs == 0):
         raise ValueError(

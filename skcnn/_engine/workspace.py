@@ -25,7 +25,7 @@ class Workspace:
     Parameters
     ----------
     rng : numpy.random.Generator, optional
-        For layers that draw while training (dropout).
+        For layers that are stochastic in training (dropout).
     in_place : bool, default=False
         Whether what comes into the layer may be overwritten by what goes out, as in prediction,
         where nobody needs it again.

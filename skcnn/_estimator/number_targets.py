@@ -69,7 +69,7 @@ class NumberTargets:
 
     @property
     def has_scale(self) -> bool:
-        """Return that each column has one."""
+        """True: each column has one."""
         return True
 
     @property

@@ -39,7 +39,7 @@ Array = npt.NDArray[Any]
 
 # Fits of fewer epochs, or of fewer steps, may well end before they have learned anything.
 LEAST_EPOCHS, LEAST_STEPS = 5, 20
-# Where nearly all samples are of one class, to say so always has a smaller loss than this.
+# Where nearly all samples are of one class, always predicting it has a smaller loss than this.
 LEAST_CONSTANT = 0.01
 # A loss within this fraction of a constant's is no better.
 NO_BETTER = 1e-4

@@ -20,11 +20,11 @@ from skcnn.optimizers import OPTIMIZERS, Optimizer
 from skcnn.schedules import SCHEDULES, Schedule
 from skcnn.weight_averaging import AVERAGINGS, WeightAveraging
 
-# batch_size="auto": the rows of an epoch divided by so many steps, within these sizes; large data
-# begin where 500 steps are as many rows as the largest size for small data.
+# batch_size="auto": the samples of an epoch divided by so many steps, within these sizes; large
+# data begin where 500 steps of the largest size for small data.
 AUTO_STEPS, AUTO_STEPS_LARGE = 50, 500
 AUTO_BATCH_SIZES, AUTO_BATCH_SIZE_LARGE = (8, 32), 128
-# What has no meaning, or makes the loss random, where all rows are taken at once.
+# What has no meaning, or makes the loss random, in full-batch training.
 MINI_BATCH_DEFAULTS: dict[str, Any] = {
     "batch_size": "auto",
     "dropout": 0.0,
@@ -124,7 +124,7 @@ def make_architecture(estimator: Any) -> Architecture:
 
 
 def make_optimizer(solver: str | Optimizer) -> Optimizer:
-    """Return the optimizer; where the solver has none, one that is never asked."""
+    """Return the optimizer; where the solver has none, one that is never used."""
     if isinstance(solver, Optimizer):
         return solver
     return Optimizer() if takes_all_samples(solver) else OPTIMIZERS[solver]()
@@ -203,8 +203,8 @@ def check_full_batch(estimator: Any) -> None:
         clash += [str(layer) for layer in estimator.layers if isinstance(layer, kinds)]
     if clash:
         raise ValueError(
-            f"solver='lbfgs' takes all rows at once and needs the same loss whenever it comes "
-            f"back to the same weights, so it cannot be combined with {', '.join(clash)}. "
+            f"solver='lbfgs' takes all samples at once and needs the same loss whenever it "
+            f"comes back to the same weights, so it cannot be combined with {', '.join(clash)}. "
             f"Leave that out, or use solver='adam' or 'sgd'."
         )
 

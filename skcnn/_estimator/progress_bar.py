@@ -15,7 +15,7 @@ class Bar(Protocol):
     """What draws one bar, from its making to `close`."""
 
     def update(self, n: int) -> object:
-        """Move the bar by n rows."""
+        """Move the bar by n samples."""
 
     def close(self) -> object:
         """Take the bar away."""
@@ -27,7 +27,7 @@ class EpochBar:
     Parameters
     ----------
     total : int
-        Rows of an epoch.
+        Samples of an epoch.
     shown : bool
         Whether there is anything to see. Without rich and tqdm there is not, which a warning says
         once, nor where the output is neither a terminal nor a notebook.
@@ -53,12 +53,12 @@ class EpochBar:
                 stacklevel=2,
             )
 
-    def advance(self, n_rows: int) -> None:
+    def advance(self, n_samples: int) -> None:
         """Take note of a mini-batch; close after the last one."""
         if self._bar is None:
             return
-        self._done += n_rows
-        self._waiting += n_rows
+        self._done += n_samples
+        self._waiting += n_samples
         now = perf_counter()
         if now - self._updated >= INTERVAL:
             self._bar.update(self._waiting)
@@ -118,6 +118,6 @@ def make_bar(description: str, total: int) -> Bar | None:
         from tqdm import tqdm
     except ImportError:
         return None
-    bar: Any = tqdm(desc=description, total=total, unit="row", leave=False, disable=None)
+    bar: Any = tqdm(desc=description, total=total, unit="sample", leave=False, disable=None)
     drawn: Bar = bar
     return drawn

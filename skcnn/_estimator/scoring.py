@@ -48,8 +48,8 @@ def validation_score(
     weights = held_out.relative_weights
     if weights is not None and not takes_sample_weight(scorer):
         raise ValueError(
-            f"scoring={scoring!r} does not take sample_weight, but rows of the validation set "
-            f"differ in weight. Use a scorer with a parameter sample_weight."
+            f"scoring={scoring!r} does not take sample_weight, but samples of the validation "
+            f"set differ in weight. Use a scorer with a parameter sample_weight."
         )
     model = unfitted_copy(estimator)
     vars(model).update(fitted.attributes)

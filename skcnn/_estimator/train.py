@@ -54,7 +54,7 @@ def train_model(
     training, held_out : Data
         What to learn from, and what to measure after each epoch.
     n_epochs : int or None
-        The most there will be; None: one of nobody knows how many.
+        The most there will be; None: one epoch of an unknown number.
     tasks : FitTasks
         Told of each epoch.
     keep_state : bool

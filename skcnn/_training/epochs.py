@@ -28,10 +28,10 @@ Array = npt.NDArray[Any]
 
 
 class Epoch(NamedTuple):
-    """What one epoch of training came to.
+    """Results of one epoch of training.
 
     `loss` and `accuracy` are weighted means over the epoch's batches, each as it was before its
-    step; a loss that knows no right and wrong has the accuracy None. `learning_rate` is that of
+    step; accuracy is None for a loss without correct predictions. `learning_rate` is that of
     the first step, None where there is none; `seconds` is wall time.
     """
 
@@ -48,7 +48,7 @@ class Plan:
     Parameters
     ----------
     batch_size : int
-        Rows of a mini-batch.
+        Samples of a mini-batch.
     learning_rate : float
         Step size, which the schedule multiplies.
     alpha : float, default=0.0
@@ -82,14 +82,14 @@ def train(
     team: Team,
     after_step: Callable[[int], object] | None = None,
 ) -> Iterator[Epoch]:
-    """Train in place, without end: each item that is drawn is one epoch over the samples.
+    """Train in place, without end: each item of the iterator is one epoch over the samples.
 
     Parameters
     ----------
     network : Network
         Its parameters and state change.
     loss : Loss
-        What to make small: for a batch, the sum of weight * loss over its rows, divided by
+        Training loss: for a batch, the sum of weight * loss over its samples, divided by
         their number. Weights have mean 1 over the samples.
     samples : Samples
         What to learn from.
@@ -101,7 +101,7 @@ def train(
     team : Team
         Who computes; any number of threads gives the same bits.
     after_step : callable, default=None
-        Told the number of rows after each mini-batch.
+        Told the number of samples after each mini-batch.
 
     Yields
     ------

@@ -46,7 +46,7 @@ class Finished(NamedTuple):
 
 @dataclass
 class Recorder:
-    """Takes note of epochs as they are drawn.
+    """Records epochs as they run.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ class Recorder:
         return self._records[: self.n_epochs - self.earlier]
 
     def draw(self, epochs: Iterator[Epoch], n_epochs: int) -> None:
-        """Draw so many epochs, or fewer if it is time to stop."""
+        """Run so many epochs, or fewer if it is time to stop."""
         for _ in range(n_epochs):
             self.before_epoch()
             if self.note(next(epochs)):

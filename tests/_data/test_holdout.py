@@ -31,7 +31,7 @@ def test_classes_of_one_row_stay_in_training():
         assert np.bincount(strata[held_out], minlength=4).tolist() == [0, 3, 0, 1]
 
 
-def test_no_class_gives_all_its_rows():
+def test_no_class_gives_all_its_samples():
     _, held_out = hold_out(np.array([0, 0, 1, 1, 1]), 0.99, rng())
     assert len(held_out) == 3
 
@@ -88,5 +88,5 @@ def test_every_row_may_be_held_out():
 
 @pytest.mark.parametrize("strata", [[0], [0, 1], [2, 0, 1]])
 def test_too_few_rows_is_a_clear_error(strata):
-    with pytest.raises(ValueError, match=rf"Too few rows.*n_samples={len(strata)}.*X_val"):
+    with pytest.raises(ValueError, match=rf"Too few samples.*n_samples={len(strata)}.*X_val"):
         hold_out(np.array(strata), 0.5, rng())

@@ -27,7 +27,7 @@ def test_a_last_row_on_its_own_joins_the_mini_batch_before(n, batch_size):
 
 
 def test_a_single_row_is_an_error_that_says_what_to_do():
-    with pytest.raises(ValueError, match=r"n_samples=1 is too few.*at least 2 rows"):
+    with pytest.raises(ValueError, match=r"n_samples=1 is too few.*at least 2 samples"):
         mini_batches(1, 32, least=2)
     with pytest.raises(ValueError, match=r"batch_size=1 is too small.*at least 2, or batch_norm=F"):
         mini_batches(10, 1, least=2)

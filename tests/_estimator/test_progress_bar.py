@@ -84,7 +84,7 @@ def test_rich_comes_first_then_tqdm_then_nothing(monkeypatch):
     assert bar.settings == {
         "desc": "Epoch 1",
         "total": 5,
-        "unit": "row",
+        "unit": "sample",
         "leave": False,
         "disable": None,
     }

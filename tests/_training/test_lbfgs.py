@@ -80,7 +80,7 @@ def test_chunks_add_up(monkeypatch):
     whole, network = make_objective(weights=weights)
     point = np.random.default_rng(1).normal(0, 0.5, network.parameters.size)
     value, gradient = whole(point)
-    monkeypatch.setattr(lbfgs, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(lbfgs, "CHUNK_SAMPLES", 3)
     in_parts, _ = make_objective(weights=weights)
     again = in_parts(point)
     assert again[0] == pytest.approx(value, rel=1e-12)
@@ -323,7 +323,7 @@ def test_why_class_weights_do_nothing_once_every_row_is_fitted():
 def test_what_makes_the_loss_random_is_refused_before_any_work(make_lbfgs, digits, parameters):
     ((name, value),) = parameters.items()
     model = make_lbfgs(**parameters)
-    with pytest.raises(ValueError, match=r"solver='lbfgs' takes all rows at once") as caught:
+    with pytest.raises(ValueError, match=r"solver='lbfgs' takes all samples at once") as caught:
         model.fit(*digits)
     assert f"with {name}={value!r}." in str(caught.value)
     assert not hasattr(model, "n_features_in_")
