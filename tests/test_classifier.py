@@ -72,7 +72,7 @@ def test_a_random_state_instance_is_drawn_from_but_not_retained(digits):
 
 def test_global_generator_is_never_touched(digits):
     def state():
-        kind, keys, *rest = np.random.get_state()  # noqa: NPY002
+        kind, keys, *rest = np.random.get_state()  # noqa: NPY002  # the generator that is meant
         return kind, keys.tobytes(), *rest
 
     before = state()

@@ -35,7 +35,7 @@ VALUES = [
 class Delayed(Schedule):
     """A schedule of the user's around another."""
 
-    inner: Schedule = Cosine()  # noqa: RUF009  # frozen
+    inner: Schedule = Cosine()  # noqa: RUF009  # a frozen value may be shared
     steps: int = 10
 
     def factor(self, state, step, fraction):
