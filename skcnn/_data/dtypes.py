@@ -10,8 +10,6 @@ import numpy.typing as npt
 from skcnn._engine.numpy_settings import with_numpy_settings
 
 Array = npt.NDArray[Any]
-Shape = tuple[int, ...]
-
 
 # Elements of X that are cast at a time when statistics are learned.
 CHUNK_ELEMENTS = 2**18

@@ -7,10 +7,8 @@ from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import issparse
 
-Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 Channels = Literal["last", "first"]
 

@@ -7,7 +7,6 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 
 from skcnn._data.dtypes import largest_magnitude
@@ -16,7 +15,7 @@ from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import thread_count
 from skcnn._estimator.fitted import Fitted
 from skcnn._estimator.parameters import takes_all_samples
-from skcnn._training.epochs import Plan
+from skcnn._training.epochs import TrainingSettings
 from skcnn._training.evaluation import Validation
 from skcnn._training.prediction import outputs_of
 from skcnn._training.stopping import DivergenceError
@@ -34,8 +33,6 @@ from skcnn.layers import (
     Tanh,
 )
 from skcnn.network import Network
-
-Array = npt.NDArray[Any]
 
 # Fits of fewer epochs, or of fewer steps, may well end before they have learned anything.
 LEAST_EPOCHS, LEAST_STEPS = 5, 20
@@ -129,21 +126,21 @@ def warn_if_nothing_learned(
 
 
 def divergence(
-    estimator: Any, plan: Plan, start: Fitted, training: Data, held_out: Data | None
+    estimator: Any, settings: TrainingSettings, start: Fitted, training: Data, held_out: Data | None
 ) -> str:
     """Return what the message of the error that ends a fit says after the number of the epoch."""
     if takes_all_samples(estimator.solver):
         text = "solver='lbfgs'. "
         remedy = "Scale the input, use a larger alpha, or another solver."
     else:
-        text = f"learning_rate={plan.learning_rate:g} and alpha={plan.alpha:g}. "
-        remedy = _remedy_of_steps(estimator, plan, start)
+        text = f"learning_rate={settings.learning_rate:g} and alpha={settings.alpha:g}. "
+        remedy = _remedy_of_steps(estimator, settings, start)
     return text + (remedy or _remedy_of_input(estimator, start, training, held_out))
 
 
-def _remedy_of_steps(estimator: Any, plan: Plan, start: Fitted) -> str:
+def _remedy_of_steps(estimator: Any, settings: TrainingSettings, start: Fitted) -> str:
     """Return what to do about steps that are too long by themselves; "" if none is."""
-    rate, alpha, state = plan.learning_rate, plan.alpha, start.state
+    rate, alpha, state = settings.learning_rate, settings.alpha, start.state
     if not isinstance(estimator.learning_rate_schedule, str) and state.schedule_state is not None:
         factor = state.factor(None)
         if rate <= 1 < rate * factor:

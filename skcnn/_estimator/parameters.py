@@ -12,7 +12,7 @@ from sklearn.metrics import get_scorer_names
 from skcnn._checks import is_number
 from skcnn._data.sklearn_compat import Interval, Options, StrOptions
 from skcnn._estimator.blocks import ACTIVATIONS, POOLINGS, Architecture
-from skcnn._training.epochs import Plan
+from skcnn._training.epochs import TrainingSettings
 from skcnn._training.stopping import Patience
 from skcnn.augmentation import Augmentation
 from skcnn.layers import Activation, BatchNorm, Dropout
@@ -21,7 +21,7 @@ from skcnn.schedules import SCHEDULES, Schedule
 from skcnn.weight_averaging import AVERAGINGS, WeightAveraging
 
 # batch_size="auto": the samples of an epoch divided by so many steps, within these sizes; large
-# data begin where 500 steps of the largest size for small data.
+# data begin where 500 mini-batches of the largest size for small data make an epoch.
 AUTO_STEPS, AUTO_STEPS_LARGE = 50, 500
 AUTO_BATCH_SIZES, AUTO_BATCH_SIZE_LARGE = (8, 32), 128
 # What has no meaning, or makes the loss random, in full-batch training.
@@ -143,9 +143,9 @@ def make_patience(estimator: Any) -> Patience:
     return Patience(tol or 0.0 if estimator.early_stopping else tol, estimator.n_iter_no_change)
 
 
-def make_plan(estimator: Any, n: int, n_epochs: int | None) -> Plan:
+def make_settings(estimator: Any, n: int, n_epochs: int | None) -> TrainingSettings:
     """Return how epochs go through n samples."""
-    return Plan(
+    return TrainingSettings(
         resolve_batch_size(estimator.batch_size, n),
         float(estimator.learning_rate),  # NumPy's half precision would round each product
         float(resolve_alpha(estimator)),

@@ -15,14 +15,14 @@ from skcnn._estimator.fitted import Fitted
 from skcnn._estimator.outcome import check_finite, divergence, warn_if_nothing_learned
 from skcnn._estimator.parameters import (
     make_patience,
-    make_plan,
+    make_settings,
     resolve_alpha,
     takes_all_samples,
 )
 from skcnn._estimator.progress_bar import EpochBar
 from skcnn._estimator.scoring import validation_score
 from skcnn._estimator.sklearn_callbacks import FitTasks
-from skcnn._training.epochs import Plan, train
+from skcnn._training.epochs import TrainingSettings, train
 from skcnn._training.evaluation import Validation
 from skcnn._training.lbfgs import Objective, train_lbfgs
 from skcnn._training.recorder import Recorder, Snapshot
@@ -61,9 +61,9 @@ def train_model(
         Whether to keep what only further training needs.
     """
     samples = start.samples(training, "y", estimator.augment)
-    plan = make_plan(estimator, len(samples), n_epochs)
+    settings = make_settings(estimator, len(samples), n_epochs)
     full_batch = takes_all_samples(estimator.solver)
-    batch_size = len(samples) if full_batch else plan.batch_size
+    batch_size = len(samples) if full_batch else settings.batch_size
     mini_batches(len(samples), batch_size, start.network.minimum_batch_size)  # or raise
     bar = EpochBar(len(samples), shown=estimator.verbose > 1 and not full_batch)
     keep_best = estimator.early_stopping
@@ -99,12 +99,16 @@ def train_model(
         after_epoch,
         before_epoch,
         # of a stream, one call's samples are too few to take statistics of
-        Statistics(samples, plan.batch_size, thread_count(estimator.n_jobs)) if n_epochs else None,
+        Statistics(samples, settings.batch_size, thread_count(estimator.n_jobs))
+        if n_epochs
+        else None,
     )
     tasks.begin()
     interrupt = None
     try:
-        with_one_blas_thread(lambda: _run_epochs(estimator, start, samples, plan, recorder, bar))
+        with_one_blas_thread(
+            lambda: _run_epochs(estimator, start, samples, settings, recorder, bar)
+        )
         trained = left_behind()
         check_finite(estimator, start, trained, training, samples.images)
         if n_epochs:
@@ -112,7 +116,7 @@ def train_model(
             warn_if_nothing_learned(estimator, trained, samples, *length)
     except DivergenceError as error:
         epoch = min(recorder.n_epochs, start.n_iter + (n_epochs or 1) - 1) + 1
-        what = divergence(estimator, plan, start, training, held_out)
+        what = divergence(estimator, settings, start, training, held_out)
         raise ValueError(f"Training diverged: {error} in epoch {epoch} with {what}") from error
     except KeyboardInterrupt as stop:
         if recorder.finished is None:
@@ -125,7 +129,7 @@ def _run_epochs(
     estimator: Any,
     start: Fitted,
     samples: Samples,
-    plan: Plan,
+    settings: TrainingSettings,
     recorder: Recorder,
     bar: EpochBar,
 ) -> None:
@@ -133,8 +137,8 @@ def _run_epochs(
     network, state, loss = start.network, start.state, start.targets.loss
     with Team(thread_count(estimator.n_jobs)) as team, bar:
         if not takes_all_samples(estimator.solver):
-            epochs = train(network, loss, samples, plan, state, team, bar.advance)
-            recorder.draw(epochs, plan.n_epochs or 1)
+            epochs = train(network, loss, samples, settings, state, team, bar.advance)
+            recorder.draw(epochs, settings.n_epochs or 1)
             recorder.complete()
             return
         objective = Objective(network, loss, samples, resolve_alpha(estimator), state, team)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._engine.blocks import block_length
+from skcnn._engine.block_length import block_length
 from skcnn._engine.convolution.algorithm import Algorithm
 from skcnn._engine.convolution.geometry import Rows, stacked_rows
 from skcnn._engine.workspace import Workspace
