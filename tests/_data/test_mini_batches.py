@@ -33,14 +33,14 @@ def test_a_single_row_is_an_error_that_says_what_to_do():
         mini_batches(10, 1, least=2)
 
 
-def test_a_network_asks_for_as_many_rows_as_the_layer_that_needs_most():
+def test_a_network_asks_for_as_many_samples_as_the_layer_that_needs_most():
     plain = (Conv(2), Flatten(), Dense(3))
     assert Network(plain, (4, 1, 4)).minimum_batch_size == 1
     assert Network((BatchNorm(), *plain), (4, 1, 4)).minimum_batch_size == 2
     assert Network((), (4, 1, 4)).minimum_batch_size == 1
 
 
-def test_micro_batches_of_a_mini_batch_of_two_rows_or_more_have_two_rows_or_more():
+def test_micro_batches_of_a_mini_batch_of_two_samples_or_more_have_two_or_more():
     for n in range(2, 300):
         for multiply_adds in (1, 10**5, 10**9):
             assert min(len(part) for part in split(np.arange(n), multiply_adds)) >= 2

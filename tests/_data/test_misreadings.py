@@ -167,7 +167,7 @@ def test_channels_that_are_first_as_was_said_are_read_without_a_word(shape):
     assert doubts(np.zeros((5, *shape)), channels="first") == []
 
 
-def test_only_rows_that_count_are_looked_at():
+def test_only_samples_that_count_are_looked_at():
     X = np.vstack([walks(100), np.full((3, 100), np.inf)])
     assert len(doubts(X, rows=np.arange(200))) == 1
     assert (

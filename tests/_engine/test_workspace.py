@@ -104,7 +104,7 @@ def test_the_generator_is_the_given_one():
     assert Workspace().rng is None
 
 
-def test_an_output_stands_in_a_buffer_or_in_place():
+def test_an_output_is_in_a_buffer_or_in_place():
     x = np.ones((2, 3), np.float32)
     own = Workspace()
     y = own.output(x)

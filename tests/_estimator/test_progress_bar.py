@@ -39,7 +39,7 @@ def fake_tqdm():
     return module
 
 
-def test_a_bar_moves_by_rows_and_closes_itself(bars, monkeypatch):
+def test_a_bar_moves_by_samples_and_closes_itself(bars, monkeypatch):
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(epoch_bar, "perf_counter", lambda: clock.now)
     bar = EpochBar(10, shown=True)

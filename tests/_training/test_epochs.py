@@ -183,7 +183,7 @@ def test_long_gradients_are_shortened():
     np.testing.assert_allclose(steps[1e-3], steps[None] * (1e-3 / norm), rtol=1e-9, atol=1e-15)
 
 
-def test_steps_are_counted_and_the_schedule_is_told_the_share():
+def test_steps_are_counted_and_the_schedule_is_told_the_fraction():
     @dataclass(frozen=True)
     class Recorder(Schedule):
         def factor(self, state, step, fraction):
@@ -195,14 +195,14 @@ def test_steps_are_counted_and_the_schedule_is_told_the_share():
     for n_epochs in (2, None):
         settings = TrainingSettings(6, 0.1, n_epochs=n_epochs)
         list(islice(train(network, CrossEntropy(), data()[2], settings, state), 2))
-    shares = [0, 3 / 11, 0.5, 0.5 + 3 / 11]
-    expected = [*enumerate(shares), *((step, None) for step in range(4, 8))]
+    fractions = [0, 3 / 11, 0.5, 0.5 + 3 / 11]
+    expected = [*enumerate(fractions), *((step, None) for step in range(4, 8))]
     for got, wanted in zip(state.schedule_state["asked"], expected, strict=True):
         assert got == pytest.approx(wanted)
     assert state.steps == 8
 
 
-def test_a_loss_without_hits_has_no_accuracy():
+def test_a_loss_without_correct_predictions_has_no_accuracy():
     class Silent(CrossEntropy):
         def correct(self, outputs, targets, weights):
             return None

@@ -286,7 +286,7 @@ def test_why_class_weights_do_nothing_once_every_row_is_fitted():
     X, y = make_blobs(centers=2, random_state=0, cluster_std=20)
     X_train, X_test, y_train, _ = train_test_split(X, y, test_size=0.5, random_state=0)
 
-    def share_of_the_heavy_class(alpha):
+    def fraction_of_the_heavy_class(alpha):
         model = ScratchCNNClassifier(
             solver="lbfgs",
             max_iter=1000,
@@ -296,11 +296,11 @@ def test_why_class_weights_do_nothing_once_every_row_is_fitted():
         ).fit(X_train, y_train)
         return (model.predict(X_test) == 0).mean(), model.loss_
 
-    share, loss = share_of_the_heavy_class(0.0)
+    fraction, loss = fraction_of_the_heavy_class(0.0)
     assert loss < 1e-6
-    assert share < 0.87  # what check_class_weight_classifiers asks for
-    share, _ = share_of_the_heavy_class(0.01)
-    assert share == 1
+    assert fraction < 0.87  # what check_class_weight_classifiers asks for
+    fraction, _ = fraction_of_the_heavy_class(0.01)
+    assert fraction == 1
 
 
 # What it does not go with

@@ -28,7 +28,7 @@ def by_scipy(image, degrees, fill):
 
 @pytest.mark.parametrize("lengths", [(9, 9), (8, 11), (1, 6), (5, 2)], ids=str)
 @pytest.mark.parametrize("fill", [0.0, -3.0])
-def test_images_are_turned_as_scipy_turns_them(lengths, fill):
+def test_images_are_rotated_as_scipy_rotates_them(lengths, fill):
     degrees = [0, 10, -17.3, 45, 90, 133, -180]
     X = np.random.default_rng(0).standard_normal((len(degrees), *lengths, 2))
     Y = rotated(X, degrees, fill)
@@ -50,7 +50,7 @@ def test_a_volume_turns_in_the_plane_of_its_last_two_axes():
         np.testing.assert_array_equal(Y[:, slab], rotated(X[:, slab], degrees))
 
 
-def test_the_fill_of_each_channel_moves_in():
+def test_each_channel_has_its_fill_value():
     X = np.ones((1, 9, 9, 2)) * [3.0, 4.0]
     Y = rotated(X, [45], np.array([-1.0, -2.0]))[0]
     assert Y[0, 0].tolist() == [-1, -2]
