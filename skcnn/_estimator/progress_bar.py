@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from time import perf_counter
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 # Seconds between updates: a mini-batch may take less than drawing does.
@@ -75,12 +74,7 @@ class EpochBar:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
