@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
-from warnings import warn
-
-from sklearn.exceptions import ConvergenceWarning
 
 from skcnn._data.mini_batches import mini_batches
 from skcnn._data.samples import Data, Samples
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import Team, thread_count
 from skcnn._estimator.fitted import Fitted
-from skcnn._estimator.outcome import check_finite, divergence, warn_if_nothing_learned
+from skcnn._estimator.outcome import (
+    check_finite,
+    divergence,
+    warn_if_nothing_learned,
+    warn_if_still_falling,
+)
 from skcnn._estimator.parameters import (
     make_patience,
     make_plan,
@@ -142,12 +144,7 @@ def _run_epochs(
         point = network.parameters.copy()
         most = estimator.max_iter
         if not train_lbfgs(objective, point, most, recorder.before_epoch, recorder.note):
-            warn(
-                f"solver='lbfgs' was stopped by max_iter={most} before it converged. Set a larger "
-                f"max_iter, usually of some hundreds, or a tol such as 1e-4, which ends sooner.",
-                ConvergenceWarning,
-                stacklevel=11,
-            )
+            warn_if_still_falling(estimator, recorder.records)
 
 
 def _validation(estimator: Any, start: Fitted, held_out: Data) -> Validation:
