@@ -40,7 +40,7 @@ from skcnn._estimator.parameters import (
     AutoAlpha,
     check_full_batch,
     check_inner,
-    check_magnitudes,
+    check_numbers,
     followed_score,
 )
 from skcnn._estimator.sklearn_callbacks import CallbackSupportMixin, FitTasks
@@ -176,6 +176,11 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         tags.input_tags.three_d_array = True  # images; there is no tag for four and five axes
         return tags
 
+    def _validate_params(self) -> None:
+        """Check each parameter by itself; scikit-learn's check fails at numbers of some kinds."""
+        check_numbers(self)
+        super()._validate_params()
+
     def _check_y(self, y: Any, name: str) -> Array:
         """Return y as an array with one entry a sample, or raise a ValueError."""
         raise NotImplementedError
@@ -225,7 +230,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         earlier: Fitted | None,
     ) -> Given:
         """Check what a fit is given, by itself and against an earlier call."""
-        check_magnitudes(self)
+        check_numbers(self)
         check_full_batch(self)
         checked = self if earlier else unfitted_copy(self)  # scikit-learn writes on what it checks
         check = partial(check_data, checked, check_targets=self._check_y)

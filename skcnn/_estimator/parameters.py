@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import get_scorer_names
 
-from skcnn._checks import is_number
+from skcnn._checks import check_number
 from skcnn._data.sklearn_compat import Interval, Options, StrOptions
 from skcnn._estimator.blocks import ACTIVATIONS, POOLINGS, Architecture
 from skcnn._training.epochs import Plan
@@ -107,14 +107,10 @@ def check_inner(params: dict[str, Any], own: dict[str, Any]) -> None:
             )
 
 
-def check_magnitudes(estimator: Any) -> None:
-    """Raise a ValueError if a parameter is an integer that no float can hold."""
+def check_numbers(estimator: Any) -> None:
+    """Raise a ValueError if a parameter is a number that cannot be computed with."""
     for name, value in vars(estimator).items():
-        if isinstance(value, Integral) and not is_number(value):
-            raise ValueError(
-                f"{name} is an integer of {int(value).bit_length()} bits, too large to compute "
-                f"with. Give a number below {np.finfo(np.float64).max:.3g}."
-            )
+        check_number(value, name)
 
 
 def make_architecture(estimator: Any) -> Architecture:

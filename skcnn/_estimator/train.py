@@ -30,6 +30,8 @@ from skcnn._training.lbfgs import Objective, train_lbfgs
 from skcnn._training.recorder import Recorder, Snapshot
 from skcnn._training.statistics import Statistics
 from skcnn._training.stopping import DivergenceError, Patience
+from skcnn.layers import BatchNorm
+from skcnn.network import Network
 
 # How many records partial_fit keeps: each call copies them.
 STREAM_RECORDS = 1000
@@ -66,7 +68,9 @@ def train_model(
     plan = make_plan(estimator, len(samples), n_epochs)
     full_batch = takes_all_samples(estimator.solver)
     batch_size = len(samples) if full_batch else plan.batch_size
-    mini_batches(len(samples), batch_size, start.network.minimum_batch_size)  # or raise
+    network = start.network
+    least = network.minimum_batch_size
+    mini_batches(len(samples), batch_size, least, _strictest_layer(network))  # or raise
     bar = EpochBar(len(samples), shown=estimator.verbose > 1 and not full_batch)
     keep_best = estimator.early_stopping
     first_step = start.state.steps
@@ -91,7 +95,7 @@ def train_model(
         return tasks.end_epoch(attributes)
 
     recorder = Recorder(
-        start.network,
+        network,
         start.state,
         start.n_iter,
         make_patience(estimator) if n_epochs else Patience(None, 1),
@@ -145,6 +149,12 @@ def _run_epochs(
         most = estimator.max_iter
         if not train_lbfgs(objective, point, most, recorder.before_epoch, recorder.note):
             warn_if_still_falling(estimator, recorder.records)
+
+
+def _strictest_layer(network: Network) -> str:
+    """Return which layer asks for the largest mini-batches, "" if it is batch normalization."""
+    layer = max(network.layers, key=lambda layer: layer.minimum_batch_size)
+    return "" if isinstance(layer, BatchNorm) else str(layer)
 
 
 def _validation(estimator: Any, start: Fitted, held_out: Data) -> Validation:
