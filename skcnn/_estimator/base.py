@@ -15,7 +15,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skcnn._checks import with_inner
 from skcnn._data.dtypes import resolve_dtype
 from skcnn._data.holdout import hold_out
 from skcnn._data.image_shape import array_shape, resolve_image_shape
@@ -39,9 +38,10 @@ from skcnn._estimator.parameters import (
     PARAMETER_CONSTRAINTS,
     AutoAlpha,
     check_full_batch,
-    check_inner,
     check_numbers,
     followed_score,
+    inner_of_list,
+    replace_inner,
 )
 from skcnn._estimator.sklearn_callbacks import CallbackSupportMixin, FitTasks
 from skcnn._estimator.targets import Targets
@@ -129,6 +129,22 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     network_: Network
     image_shape_: tuple[int, ...]
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return parameters by name, as everywhere in scikit-learn.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to name those of values within, too, as ``augment__shift__max_shift``.
+
+        Returns
+        -------
+        params : dict
+            By name.
+        """
+        params: dict[str, Any] = super().get_params(deep=deep)
+        return params | inner_of_list(self.augment) if deep else params
+
     def set_params(self, **params: Any) -> Self:
         """Set parameters, as everywhere in scikit-learn.
 
@@ -137,7 +153,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         **params : dict
             By name. ``solver__momentum=0.5`` is a parameter of the optimizer that `solver` holds,
             which is replaced, not changed; so with `learning_rate_schedule`, `weight_averaging`,
-            `augment` and `activation`.
+            `augment`, also a list, and `activation`.
 
         Returns
         -------
@@ -149,10 +165,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         ValueError
             If there is no such parameter.
         """
-        own = self.get_params(deep=False)
-        result = with_inner(params, own)
-        check_inner(result, own)
-        super().set_params(**result)
+        super().set_params(**replace_inner(params, self.get_params(deep=False)))
         return self
 
     def __getstate__(self) -> dict[str, Any]:

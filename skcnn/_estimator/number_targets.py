@@ -57,8 +57,9 @@ class NumberTargets:
             if stranger is None:
                 raise
             raise ValueError(
-                f"{name} holds {repr_of(stranger)}, which is not a real number. ScratchCNNRegressor "
-                f"predicts numbers: convert {name}, or use ScratchCNNClassifier to predict classes."
+                f"{name} holds {repr_of(stranger)}, which is not a real number. "
+                f"ScratchCNNRegressor predicts numbers: convert {name}, or use "
+                f"ScratchCNNClassifier to predict classes."
             ) from error
         if y.ndim == 0 or (y.ndim == 2 and y.shape[1] == 0):
             raise ValueError(
@@ -175,7 +176,7 @@ class NumberTargets:
 
 
 def _first_non_number(y: Any) -> Any:
-    """Return what of y, apart from missing values and lists, is no real number; None: nothing."""
+    """Return the first value of y that is no real number, missing ones and lists aside."""
     for value in np.asarray(y, dtype=object).ravel():
         if value is None or isinstance(value, tuple | list | np.ndarray):
             continue

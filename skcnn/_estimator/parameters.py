@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import get_scorer_names
 
-from skcnn._checks import check_number
+from skcnn._checks import check_number, with_inner
 from skcnn._data.sklearn_compat import Interval, Options, StrOptions
 from skcnn._estimator.blocks import ACTIVATIONS, POOLINGS, Architecture
 from skcnn._training.epochs import Plan
 from skcnn._training.stopping import Patience
-from skcnn.augmentation import Augmentation
+from skcnn.augmentation import Augmentation, Compose
 from skcnn.layers import Activation, BatchNorm, Dropout
 from skcnn.optimizers import OPTIMIZERS, Optimizer
 from skcnn.schedules import SCHEDULES, Schedule
@@ -91,6 +91,39 @@ NAMED: dict[str, dict[str, type]] = {
     "weight_averaging": {**AVERAGINGS},
     "activation": {**ACTIVATIONS},
 }
+
+
+def inner_of_list(augment: Any) -> dict[str, Any]:
+    """Return the parameters within a list of augmentations by name, as a Compose has them."""
+    if not isinstance(augment, tuple | list):
+        return {}
+    inner = Compose(augment).get_params()
+    return {f"augment__{name}": value for name, value in inner.items() if name != "steps"}
+
+
+def replace_inner(params: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters in which ``outer__inner`` has become a value of ``outer``.
+
+    Parameters
+    ----------
+    params : dict
+        What is to be set.
+    own : dict
+        What there is by name.
+
+    Raises
+    ------
+    ValueError
+        If a value has no such parameter.
+    """
+    augment = params.get("augment", own.get("augment"))
+    if isinstance(augment, tuple | list) and any(name[:9] == "augment__" for name in params):
+        result = with_inner({**params, "augment": Compose(augment)}, own)
+        result["augment"] = [*result["augment"].steps]
+    else:
+        result = with_inner(params, own)
+    check_inner(result, own)
+    return result
 
 
 def check_inner(params: dict[str, Any], own: dict[str, Any]) -> None:

@@ -54,7 +54,9 @@ def test_numbers_are_standardized_and_come_back(columns):
     ids=str,
 )
 def test_targets_that_are_no_numbers_are_named_with_the_remedy(y, value):
-    message = f"y_val holds {value}, which is not a real number. ScratchCNNRegressor predicts numbers: "
+    message = (
+        f"y_val holds {value}, which is not a real number. ScratchCNNRegressor predicts numbers: "
+    )
     remedy = "convert y_val, or use ScratchCNNClassifier to predict classes."
     with pytest.raises(ValueError, match=f"^{re.escape(message + remedy)}$"):
         NumberTargets.check(y, "y_val")
