@@ -143,7 +143,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
             By name.
         """
         params: dict[str, Any] = super().get_params(deep=deep)
-        return params | inner_of_list(self.augment) if deep else params
+        return params | inner_of_list(params.get("augment")) if deep else params
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, as everywhere in scikit-learn.

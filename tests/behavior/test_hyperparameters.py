@@ -9,6 +9,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from skcnn import ScratchCNNClassifier
 from skcnn._checks import with_inner
 from skcnn.augmentation import Compose, HorizontalFlip, RandomErasing, Rotation, Shift
 from skcnn.layers import Tanh
@@ -153,6 +154,14 @@ def test_estimators_find_the_parameters_of_augmentations(kind):
     with pytest.raises(ValueError, match=r"no parameters named \['turn'\]"):
         model.set_params(augment__turn=2)
     assert "augment" in model._repr_html_()
+
+
+def test_a_subclass_without_the_parameter_names_nothing_within_it():
+    class Shifted(ScratchCNNClassifier):
+        def __init__(self, max_iter=1):
+            super().__init__(max_iter=max_iter, augment=[Shift(1)])
+
+    assert Shifted().get_params() == {"max_iter": 1}
 
 
 def test_a_search_tries_parameters_of_augmentations(digits):
