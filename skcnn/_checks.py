@@ -26,6 +26,21 @@ def is_number(value: Any) -> TypeGuard[float]:
     return True
 
 
+def check_number(value: Any, name: str) -> None:
+    """Raise a ValueError if `value` is a real number that cannot be computed with."""
+    if not isinstance(value, Real) or is_number(value):
+        return
+    if isinstance(value, Integral):
+        raise ValueError(
+            f"{name} is an integer of {int(value).bit_length()} bits, too large to compute with. "
+            f"Give a number below {np.finfo(np.float64).max:.3g}."
+        )
+    raise ValueError(
+        f"{name}={value!r} is a {type(value).__name__}, which NumPy does not compute with. Give an "
+        f"int or a float, such as {float(value):.3g}."
+    )
+
+
 def check_count(value: Any, name: str, least: int = 1) -> int:
     """Return `value` as an int, or raise a ValueError that names it."""
     if is_integer(value) and value >= least:

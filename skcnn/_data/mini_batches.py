@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 
-def mini_batches(n: int, batch_size: int, least: int = 1) -> list[slice]:
+def mini_batches(n: int, batch_size: int, least: int = 1, layer: str = "") -> list[slice]:
     """Cut n samples into mini-batches, none of fewer than `least` samples.
 
     What is left at the end is a smaller mini-batch. If it is smaller than `least`, its samples
@@ -19,6 +19,8 @@ def mini_batches(n: int, batch_size: int, least: int = 1) -> list[slice]:
         Samples of a mini-batch, at least `least`.
     least : int, default=1
         See :attr:`skcnn.network.Network.minimum_batch_size`.
+    layer : str, default=""
+        The layer that asks for `least` samples, for messages; by default batch normalization.
 
     Returns
     -------
@@ -30,17 +32,20 @@ def mini_batches(n: int, batch_size: int, least: int = 1) -> list[slice]:
     ValueError
         If there are fewer than `least` samples, or mini-batches are to be smaller.
     """
+    if layer:
+        who, other = f"{layer}, whose mini-batches have at least {least} samples", "another layer"
+    else:
+        who = "batch normalization, which compares the samples of a mini-batch"
+        other = "batch_norm=False and layers without BatchNorm()"
     if n < least:
         raise ValueError(
-            f"n_samples={n} is too few for batch normalization, which compares the samples of "
-            f"a mini-batch: give at least {least} samples of positive weight, or use "
-            f"batch_norm=False and layers without BatchNorm()."
+            f"n_samples={n} is too few for {who}: give at least {least} samples of positive "
+            f"weight, or use {other}."
         )
     if batch_size < least:
         raise ValueError(
-            f"batch_size={batch_size} is too small for batch normalization, which compares the "
-            f"samples of a mini-batch: use a batch_size of at least {least}, or batch_norm=False "
-            f"and layers without BatchNorm()."
+            f"batch_size={batch_size} is too small for {who}: use a batch_size of at least "
+            f"{least}, or {other}."
         )
     starts = list(range(0, n, batch_size))
     if n - starts[-1] < least:

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 
 from joblib import effective_n_jobs
 
-from skcnn._checks import is_integer
+from skcnn._checks import check_number, is_integer
 from skcnn._engine.blas import threads_outside, with_one_blas_thread
 
 T = TypeVar("T")
@@ -25,6 +25,7 @@ def thread_count(n_jobs: int | None) -> int:
     None is 1 unless a joblib context says otherwise, -1 is all cores. A worker process, as of a
     grid search, takes no more threads than it was given for BLAS.
     """
+    check_number(n_jobs, "n_jobs")
     if n_jobs is not None and (not is_integer(n_jobs) or n_jobs == 0):
         raise ValueError(
             f"n_jobs={n_jobs!r} must be None, an integer of at least 1, or a negative integer, of "

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import get_scorer_names
 
-from skcnn._checks import is_number
+from skcnn._checks import check_number, with_inner
 from skcnn._data.sklearn_compat import Interval, Options, StrOptions
 from skcnn._estimator.blocks import ACTIVATIONS, POOLINGS, Architecture
 from skcnn._training.epochs import TrainingSettings
 from skcnn._training.stopping import Patience
-from skcnn.augmentation import Augmentation
+from skcnn.augmentation import Augmentation, Compose
 from skcnn.layers import Activation, BatchNorm, Dropout
 from skcnn.optimizers import OPTIMIZERS, Optimizer
 from skcnn.schedules import SCHEDULES, Schedule
@@ -93,6 +93,39 @@ NAMED: dict[str, dict[str, type]] = {
 }
 
 
+def inner_of_list(augment: Any) -> dict[str, Any]:
+    """Return the parameters within a list of augmentations by name, as a Compose has them."""
+    if not isinstance(augment, tuple | list):
+        return {}
+    inner = Compose(augment).get_params()
+    return {f"augment__{name}": value for name, value in inner.items() if name != "steps"}
+
+
+def replace_inner(params: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters in which ``outer__inner`` has become a value of ``outer``.
+
+    Parameters
+    ----------
+    params : dict
+        What is to be set.
+    own : dict
+        What there is by name.
+
+    Raises
+    ------
+    ValueError
+        If a value has no such parameter.
+    """
+    augment = params.get("augment", own.get("augment"))
+    if isinstance(augment, tuple | list) and any(name[:9] == "augment__" for name in params):
+        result = with_inner({**params, "augment": Compose(augment)}, own)
+        result["augment"] = [*result["augment"].steps]
+    else:
+        result = with_inner(params, own)
+    check_inner(result, own)
+    return result
+
+
 def check_inner(params: dict[str, Any], own: dict[str, Any]) -> None:
     """Raise a ValueError if ``outer__inner`` is to be set of a value that has no parameters."""
     for key in params:
@@ -107,14 +140,10 @@ def check_inner(params: dict[str, Any], own: dict[str, Any]) -> None:
             )
 
 
-def check_magnitudes(estimator: Any) -> None:
-    """Raise a ValueError if a parameter is an integer that no float can hold."""
+def check_numbers(estimator: Any) -> None:
+    """Raise a ValueError if a parameter is a number that cannot be computed with."""
     for name, value in vars(estimator).items():
-        if isinstance(value, Integral) and not is_number(value):
-            raise ValueError(
-                f"{name} is an integer of {int(value).bit_length()} bits, too large to compute "
-                f"with. Give a number below {np.finfo(np.float64).max:.3g}."
-            )
+        check_number(value, name)
 
 
 def make_architecture(estimator: Any) -> Architecture:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from time import perf_counter
 from typing import Any, Protocol, Self
 
@@ -29,7 +30,7 @@ class EpochBar:
         Samples of an epoch.
     shown : bool
         Whether there is anything to see. Without rich and tqdm there is not, which a warning says
-        once, nor where the output is neither a terminal nor a notebook.
+        once in a process, nor where the output is neither a terminal nor a notebook.
     """
 
     def __init__(self, total: int, *, shown: bool) -> None:
@@ -46,11 +47,7 @@ class EpochBar:
         self._bar = make_bar(description, self._total)
         if self._bar is None:
             self._shown = False
-            warnings.warn(
-                "verbose=2 shows a bar within each epoch where rich or tqdm is installed: pip "
-                "install rich (in a notebook: rich ipywidgets). Now there are lines only.",
-                stacklevel=2,
-            )
+            say_what_to_install()
 
     def advance(self, n_samples: int) -> None:
         """Take note of a mini-batch; close after the last one."""
@@ -76,6 +73,16 @@ class EpochBar:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+@cache
+def say_what_to_install() -> None:
+    """Warn, once in a process, that there is nothing to draw a bar with."""
+    warnings.warn(
+        "verbose=2 shows a bar within each epoch where rich or tqdm is installed: pip install rich "
+        "(in a notebook: rich ipywidgets). Now there are lines only.",
+        stacklevel=15,  # where the user calls fit
+    )
 
 
 class RichBar:

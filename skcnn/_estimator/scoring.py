@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from math import isnan, nan
 from typing import Any
-from warnings import catch_warnings, simplefilter
+from warnings import WarningMessage, catch_warnings, simplefilter
 
 import numpy.typing as npt
 from sklearn.base import is_classifier
@@ -78,7 +79,29 @@ def validation_score(
             reason = _tells_nothing(value, [_ask(partial(score_of, each))[0] for each in wrong])
         if reason:
             raise ValueError(_advice(estimator, scoring, reason))
-    return score
+    return warning_once(score)
+
+
+def warning_once(score: Callable[[Network], Any]) -> Callable[[Network], Any]:
+    """Return the function, which shows each distinct warning of its calls once.
+
+    Which warnings are shown, ignored or errors is decided as always, where they are given.
+    """
+    shown: set[tuple[type[Warning], str]] = set()
+
+    def asked(network: Network) -> Any:
+        caught: list[WarningMessage] = []
+        try:
+            with catch_warnings(record=True) as caught:
+                return score(network)
+        finally:
+            for each in caught:
+                kind = each.category, str(each.message)
+                if kind not in shown:
+                    shown.add(kind)
+                    warnings.showwarning(each.message, each.category, each.filename, each.lineno)
+
+    return asked
 
 
 def _ask(score: Callable[[], Any], *, strict: bool = False) -> tuple[float, str]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from typing import Any
-from warnings import warn
-
-from sklearn.exceptions import ConvergenceWarning
 
 from skcnn._data.mini_batches import mini_batches
 from skcnn._data.samples import Data, Samples
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import Team, thread_count
 from skcnn._estimator.fitted import Fitted
-from skcnn._estimator.outcome import check_finite, divergence, warn_if_nothing_learned
+from skcnn._estimator.outcome import (
+    check_finite,
+    divergence,
+    warn_if_nothing_learned,
+    warn_if_still_falling,
+)
 from skcnn._estimator.parameters import (
     make_patience,
     make_settings,
@@ -28,6 +30,8 @@ from skcnn._training.lbfgs import Objective, train_lbfgs
 from skcnn._training.recorder import Recorder, Snapshot
 from skcnn._training.statistics import Statistics
 from skcnn._training.stopping import DivergenceError, Patience
+from skcnn.layers import BatchNorm
+from skcnn.network import Network
 
 # How many records partial_fit keeps: each call copies them.
 STREAM_RECORDS = 1000
@@ -64,7 +68,9 @@ def train_model(
     settings = make_settings(estimator, len(samples), n_epochs)
     full_batch = takes_all_samples(estimator.solver)
     batch_size = len(samples) if full_batch else settings.batch_size
-    mini_batches(len(samples), batch_size, start.network.minimum_batch_size)  # or raise
+    network = start.network
+    least = network.minimum_batch_size
+    mini_batches(len(samples), batch_size, least, _strictest_layer(network))  # or raise
     bar = EpochBar(len(samples), shown=estimator.verbose > 1 and not full_batch)
     keep_best = estimator.early_stopping
     first_step = start.state.steps
@@ -89,7 +95,7 @@ def train_model(
         return tasks.end_epoch(attributes)
 
     recorder = Recorder(
-        start.network,
+        network,
         start.state,
         start.n_iter,
         make_patience(estimator) if n_epochs else Patience(None, 1),
@@ -146,12 +152,13 @@ def _run_epochs(
         point = network.parameters.copy()
         most = estimator.max_iter
         if not train_lbfgs(objective, point, most, recorder.before_epoch, recorder.note):
-            warn(
-                f"solver='lbfgs' was stopped by max_iter={most} before it converged. Set a larger "
-                f"max_iter, usually of some hundreds, or a tol such as 1e-4, which ends sooner.",
-                ConvergenceWarning,
-                stacklevel=11,
-            )
+            warn_if_still_falling(estimator, recorder.records)
+
+
+def _strictest_layer(network: Network) -> str:
+    """Return which layer asks for the largest mini-batches, "" if it is batch normalization."""
+    layer = max(network.layers, key=lambda layer: layer.minimum_batch_size)
+    return "" if isinstance(layer, BatchNorm) else str(layer)
 
 
 def _validation(estimator: Any, start: Fitted, held_out: Data) -> Validation:

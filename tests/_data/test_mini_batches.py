@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,20 @@ def test_a_single_row_is_an_error_that_says_what_to_do():
         mini_batches(1, 32, least=2)
     with pytest.raises(ValueError, match=r"batch_size=1 is too small.*at least 2, or batch_norm=F"):
         mini_batches(10, 1, least=2)
+
+
+def test_the_layer_that_asks_for_more_samples_is_named():
+    layer = "Whitening(groups=4)"
+    with pytest.raises(
+        ValueError, match=r"n_samples=7 is too few for Whitening\(groups=4\), whose"
+    ):
+        mini_batches(7, 32, 8, layer)
+    message = (
+        "batch_size=5 is too small for Whitening(groups=4), whose mini-batches have at least 8 "
+        "samples: use a batch_size of at least 8, or another layer."
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        mini_batches(10, 5, 8, layer)
 
 
 def test_a_network_asks_for_as_many_samples_as_the_layer_that_needs_most():

@@ -174,6 +174,28 @@ def test_a_fit_that_max_iter_ends_warns_of_it(make_lbfgs, digits):
     assert [warning.filename for warning in warned] == [__file__]
 
 
+def test_a_fit_whose_loss_hardly_falls_any_more_does_not_warn(make_lbfgs, digits):
+    """Neither no tol nor one that is never met makes it a fit that has to go on."""
+    X, y = digits
+    for tol in (None, 1e-9):
+        model = make_lbfgs(alpha=0.1, max_iter=500, tol=tol)
+        with catch_warnings():
+            simplefilter("error")
+            model.fit(X, y)
+        assert model.n_iter_ == 500
+        fallen = model.loss_curve_[-11] - model.loss_curve_[-1]
+        assert 0 < fallen < 1e-4 * model.loss_
+
+
+def test_the_remedy_of_a_fit_that_max_iter_ends_knows_tol(make_lbfgs, digits):
+    with pytest.warns(ConvergenceWarning, match=r"or a tol such as 1e-4, which"):
+        make_lbfgs(max_iter=3).fit(*digits)
+    with pytest.warns(ConvergenceWarning, match=r"or a larger tol than 1e-06, which"):
+        make_lbfgs(max_iter=12, tol=1e-6).fit(*digits)
+    with pytest.warns(ConvergenceWarning, match=r"stopped by max_iter=1 before"):
+        make_lbfgs(max_iter=1).fit(*digits)
+
+
 @pytest.mark.parametrize(
     "parameters",
     [

@@ -266,7 +266,7 @@ BAD_TARGETS = {
     "too few": (lambda y: y[:-1], "inconsistent numbers of samples"),
     "three axes": (lambda y: y[:, :, None], "dim 3"),
     "no column": (lambda y: y[:, :0], "feature"),
-    "words": (lambda y: np.full(len(y), "a"), "could not convert string"),
+    "words": (lambda y: np.full(len(y), "a"), "y holds 'a', which is not a real number"),
 }
 
 
