@@ -26,6 +26,7 @@ from skcnn.layers import (
     SpatialDropout,
     Tanh,
     Workspace,
+    chain,
     conv,
 )
 from skcnn.optimizers import SGD
@@ -81,7 +82,7 @@ def workspaces_without_in_place(self, rng=None, *, in_place=False):
 # A switch: what is set, on what, and whether bits stay the same.
 SWITCHES = {
     "Winograd": ([(choose, "LEAST_GAIN", 0)], False),
-    "execution plan": ([(network, "make_plan", plan_as_asked)], False),
+    "execution plan": ([(chain, "make_plan", plan_as_asked)], False),
     "in-place prediction": (
         [(network.Network, "workspaces", workspaces_without_in_place)],
         True,
@@ -105,7 +106,11 @@ SWITCHES = {
 @contextmanager
 def switched(settings_of_modules):
     """Set attributes, and forget the choices that follow from them, before and after."""
-    forget = (conv._algorithm.cache_clear, blocks.block_length.cache_clear)
+    forget = (
+        conv._algorithm.cache_clear,
+        blocks.block_length.cache_clear,
+        chain._known_chain.cache_clear,
+    )
     with pytest.MonkeyPatch.context() as patch:
         for owner, name, value in settings_of_modules:
             patch.setattr(owner, name, value)
