@@ -89,7 +89,7 @@ class GELU(GatedActivation):
     ----------
     approximate : bool, default=False
         Whether to take (1 + tanh(u)) / 2 with u = sqrt(2 / pi) * (x + 0.044715 * x**3) for the
-        probability, off by at most 0.0005, in place of (1 + erf(x / sqrt(2))) / 2.
+        probability, off by at most 0.0002, in place of (1 + erf(x / sqrt(2))) / 2.
 
     References
     ----------
