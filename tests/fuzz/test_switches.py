@@ -13,6 +13,7 @@ from skcnn._engine.convolution import choose
 from skcnn._engine.plan import ExecutionPlan, Step
 from skcnn._training import gradient, prediction
 from skcnn.layers import (
+    GELU,
     AveragePool,
     BatchNorm,
     Bias,
@@ -20,9 +21,13 @@ from skcnn.layers import (
     Dense,
     Dropout,
     Flatten,
+    GlobalAveragePool,
     Logistic,
     MaxPool,
+    Parallel,
     ReLU,
+    Residual,
+    SiLU,
     SpatialDropout,
     Tanh,
     Workspace,
@@ -30,6 +35,17 @@ from skcnn.layers import (
     conv,
 )
 from skcnn.optimizers import SGD
+
+
+@st.composite
+def containers(draw, smooth):
+    """A layer made of layers, for feature maps of any shape."""
+    filters = draw(st.integers(1, 4))
+    body = [Conv(filters, 3), draw(smooth), BatchNorm(), draw(st.sampled_from([GELU(), SiLU()]))]
+    body = body[: draw(st.integers(1, 4))] + [Dropout(0.2), MaxPool(1)][: draw(st.integers(0, 2))]
+    if draw(st.booleans()):
+        return Residual([draw(smooth), Residual(body), *body])
+    return Parallel([[], body, [draw(smooth), Residual(body), MaxPool(1)]])
 
 
 @st.composite
@@ -58,7 +74,9 @@ def architectures(draw):
             draw(st.sampled_from([BatchNorm(), Bias(), SpatialDropout(0.3), Dropout(0.2), Tanh()])),
         ]
         layers += draw(st.permutations(block))[: draw(st.integers(1, 3))]
-    layers.append(Flatten())
+        if draw(st.integers(0, 2)) == 0:
+            layers.append(draw(containers(smooth)))
+    layers.append(draw(st.sampled_from([Flatten(), Flatten(), GlobalAveragePool()])))
     if draw(st.booleans()):
         layers += [Dense(draw(st.integers(1, 12))), draw(smooth)]
     channels = draw(st.integers(1, 3)) if rank > 1 else 1
