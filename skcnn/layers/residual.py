@@ -40,7 +40,7 @@ class Residual(Container):
     Notes
     -----
     Parameters are those of the layers, such as `body.0.weights` and `shortcut.0.weights`. The
-    body is initialized before the shortcut, whose weights under "auto" are "glorot_uniform".
+    body is initialized before the shortcut, whose weights under "auto" are "he_normal".
 
     References
     ----------
@@ -131,10 +131,12 @@ class Residual(Container):
                 f"Flatten() before it, or give layers as the shortcut."
             )
         if len(after) == 1:
-            return self._normalized(Dense(after[0], "glorot_uniform"))
+            return self._normalized(Dense(after[0]))
         stride = _stride(self.layers, len(before) - 1)
-        stride = tuple(min(pair) for pair in zip(stride, (*before[:-2], before[-1]), strict=True))
-        return self._normalized(Conv(after[-2], 1, stride, initializer="glorot_uniform"))
+        lengths = (*before[:-2], before[-1])
+        stride = tuple(min(pair) for pair in zip(stride, lengths, strict=True))
+        same = len(set(stride)) == 1
+        return self._normalized(Conv(after[-2], 1, stride[0] if same else stride))
 
     def _normalized(self, linear: Conv | Dense) -> tuple[Layer, ...]:
         """Return a linear layer and, if there is batch normalization in the body, its own."""
@@ -152,7 +154,7 @@ class Residual(Container):
             return {"body": self.layers}
         width = weights.shape[-1]
         kind = Dense if weights.ndim == 2 else Conv
-        linear = kind(width, initializer="glorot_uniform")
+        linear = kind(width)
         return {"body": self.layers, "shortcut": self._normalized(linear)}
 
     def forward(
