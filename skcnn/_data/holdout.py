@@ -43,7 +43,7 @@ def hold_out(strata: Array, fraction: float, rng: np.random.Generator) -> tuple[
         )
     wanted = n_held_out * counts / n
     least = np.minimum(room, int(n_held_out >= np.count_nonzero(room)))
-    taken = np.clip(np.floor(wanted).astype(int), least, room)
+    taken = np.maximum(np.floor(wanted), least)
     lots = rng.permutation(len(counts))
     while taken.sum() < n_held_out:
         lacking = np.where(taken < room, wanted - taken, -np.inf)

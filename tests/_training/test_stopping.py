@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
-from skcnn._training.stopping import DivergenceError, Patience, check_epoch
+from skcnn._training.stopping import LARGEST_LOSS, DivergenceError, Patience, check_epoch
+
+PARAMETER = "a parameter is NaN, infinite or about to overflow"
+STATISTIC = "a running statistic of batch normalization is NaN or infinite"
 
 
 @pytest.mark.parametrize(
@@ -37,17 +40,27 @@ def test_an_epoch_that_training_comes_back_from_is_no_divergence(dtype):
 @pytest.mark.parametrize(
     ("loss", "parameter", "statistic", "message"),
     [
-        (1.0, np.nan, 0.0, "a parameter is NaN"),
-        (1.0, np.inf, 0.0, "a parameter is NaN, infinite"),
-        (1.0, -1e30, 0.0, "about to overflow"),
-        (1.0, 0.0, np.nan, "running statistic"),
-        (1.0, 0.0, np.inf, "running statistic"),
-        (5e78, 0.0, 0.0, r"the loss has grown to 5e\+78"),
-        (2e9, 0.0, 0.0, "the loss has grown"),
+        (1.0, np.nan, 0.0, PARAMETER),
+        (1.0, np.inf, 0.0, PARAMETER),
+        (1.0, -1e30, 0.0, PARAMETER),
+        (1.0, 0.0, np.nan, STATISTIC),
+        (1.0, 0.0, np.inf, STATISTIC),
+        (5e78, 0.0, 0.0, "the loss has grown to 5e+78"),
+        (2e9, 0.0, 0.0, "the loss has grown to 2e+09"),
         (np.nan, 0.0, 0.0, "the loss has grown to nan"),
     ],
 )
 def test_divergence_is_in_the_loss_the_parameters_or_the_state(loss, parameter, statistic, message):
     parameters, state = np.array([0, parameter], np.float32), np.array([statistic, 1], np.float32)
-    with pytest.raises(DivergenceError, match=message):
+    with pytest.raises(DivergenceError) as caught:
         check_epoch(loss, parameters, state)
+    assert str(caught.value) == message
+
+
+def test_limits_themselves_are_divergence():
+    limit = np.array([np.finfo(np.float64).max ** 0.25])
+    check_epoch(np.nextafter(LARGEST_LOSS, 0), np.nextafter(limit, 0), limit)
+    with pytest.raises(DivergenceError, match="parameter"):
+        check_epoch(1.0, limit, limit)
+    with pytest.raises(DivergenceError, match=r"1e\+09"):
+        check_epoch(LARGEST_LOSS, limit / 2, limit)
