@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skcnn._training.stopping import LARGEST_LOSS, DivergenceError, Patience, check_epoch
+from skcnn._training.stopping import DivergenceError, Patience, check_epoch
 
 PARAMETER = "a parameter is NaN, infinite or about to overflow"
 STATISTIC = "a running statistic of batch normalization is NaN or infinite"
@@ -22,6 +22,11 @@ STATISTIC = "a running statistic of batch normalization is NaN or infinite"
 def test_patience_ends_exactly_then(tol, patience, losses, expected):
     count = Patience(tol, patience)
     assert [count.is_over(loss) for loss in losses] == expected
+
+
+def test_no_patience_is_used_before_the_first_epoch():
+    count = Patience(0.0, 2)
+    assert [count.is_over(loss) for loss in (np.inf, np.inf)] == [False, True]
 
 
 def test_patience_compares_with_the_best_not_with_the_last():
@@ -59,8 +64,8 @@ def test_divergence_is_in_the_loss_the_parameters_or_the_state(loss, parameter, 
 
 def test_limits_themselves_are_divergence():
     limit = np.array([np.finfo(np.float64).max ** 0.25])
-    check_epoch(np.nextafter(LARGEST_LOSS, 0), np.nextafter(limit, 0), limit)
+    check_epoch(np.nextafter(1e9, 0), np.nextafter(limit, 0), limit)
     with pytest.raises(DivergenceError, match="parameter"):
         check_epoch(1.0, limit, limit)
     with pytest.raises(DivergenceError, match=r"1e\+09"):
-        check_epoch(LARGEST_LOSS, limit / 2, limit)
+        check_epoch(1e9, limit / 2, limit)

@@ -91,6 +91,15 @@ def test_backward_rows_cover_every_element_once_and_find_who_read_it(axis):
     assert all(neighbors_differ(groups) for _, groups in axis.backward_rows())
 
 
+def test_windows_step_by_one_without_padding_unless_told():
+    assert Axis(8, 3) == Axis(8, 3, stride=1, before=0, after=0)
+
+
+def test_rows_without_kernel_positions_are_empty():
+    assert Rows(slice(0, 1), first=0, step=1, positions=slice(2, 2)).is_empty is True
+    assert Rows(slice(0, 1), first=0, step=1, positions=slice(2, 3)).is_empty is False
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("columns", [3, 5])
 @pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
