@@ -110,7 +110,7 @@ class CrossEntropy(Loss):
         own += workspace.once(n, lambda: np.arange(n))
         z = workspace.buffer("gradient", outputs.shape, outputs.dtype)
         np.subtract(outputs, np.maximum.reduce(outputs), out=z)
-        z_target = z.reshape(-1)[own]
+        z_target = z.ravel()[own]
         rest = self.label_smoothing
         if rest:
             z_target *= 1 - rest
@@ -121,7 +121,7 @@ class CrossEntropy(Loss):
         z /= total
         if rest:
             z -= rest / len(z)
-        z.reshape(-1)[own] -= 1 - rest
+        z.ravel()[own] -= 1 - rest
         z *= weights
         losses *= weights
         return float(np.add.reduce(losses, dtype=np.float64)), z
@@ -149,8 +149,7 @@ def _softmax(outputs: Array) -> Array:
 def _log_softmax(outputs: Array) -> Array:
     lowest = np.finfo(outputs.dtype).min
     z: Array = np.maximum(outputs - outputs.max(axis=0), lowest)
-    z -= np.log(np.exp(z).sum(axis=0))
-    np.maximum(z, lowest, out=z)
+    z -= np.log(np.exp(z).sum(axis=0))  # the lowest number absorbs it
     return z
 
 
@@ -188,7 +187,7 @@ class _Regression(Loss):
                 f"Give one row of {len(outputs)} number(s) for each sample."
             )
         errors = workspace.buffer("gradient", outputs.shape, outputs.dtype)
-        np.subtract(outputs, columns, out=errors, casting="same_kind")
+        np.subtract(outputs, columns, out=errors)
         losses, gradient = self._of_errors(errors)
         factors = weights / len(outputs)
         losses *= factors

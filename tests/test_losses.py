@@ -6,7 +6,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.metrics import log_loss, mean_absolute_error, mean_squared_error
 
 from skcnn._engine.workspace import Workspace
-from skcnn.losses import AbsoluteError, CrossEntropy, Loss, SquaredError
+from skcnn.losses import AbsoluteError, CrossEntropy, Loss, SquaredError, _Regression
 from skcnn.testing import check_loss
 
 RNG = np.random.default_rng(0)
@@ -70,10 +70,35 @@ def test_losses_are_values(loss):
 
 
 def test_base_loss_asks_for_its_methods():
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotImplementedError, match=r"^Loss has no value_and_gradient\.$"):
         evaluate(Loss(), np.ones((2, 1)), np.zeros(1, int), 1.0)
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotImplementedError, match=r"^Loss has no predict\.$"):
         Loss().predict(np.ones((2, 1)))
+    with pytest.raises(NotImplementedError, match=r"^_Regression has no _of_errors\.$"):
+        evaluate(_Regression(), np.ones((1, 2)), np.ones(2), 1.0)
+
+
+def test_only_cross_entropy_has_correct_predictions():
+    assert Loss().correct(OUTPUTS, CLASSES, None) is None
+    assert SquaredError().correct(OUTPUTS, NUMBERS, WEIGHTS) is None
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+def test_gradient_is_in_the_workspace(loss):
+    workspace = Workspace()
+    gradients = [
+        loss.value_and_gradient(OUTPUTS, TARGETS[type(loss)], 1.0, workspace)[1] for _ in range(2)
+    ]
+    assert np.shares_memory(*gradients)
+
+
+@pytest.mark.parametrize(
+    ("loss", "largest"), [(SquaredError(), 2.0**12), (AbsoluteError(), 2.0**23)], ids=str
+)
+def test_losses_of_float32_are_summed_in_float64(loss, largest):
+    errors = np.array([[largest, 1, 1]], np.float32)
+    value, _ = evaluate(loss, errors, np.zeros(3), np.array([1.0, 0.5, 0.5], np.float32))
+    assert value == 2**23 + (0.5 if isinstance(loss, SquaredError) else 1)
 
 
 # Cross-entropy
@@ -144,11 +169,47 @@ def test_shifting_all_logits_changes_nothing():
     np.testing.assert_allclose(same, gradient, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64])
+def test_class_indices_may_be_small_integers(dtype):
+    outputs, classes = np.tile(OUTPUTS, 50), np.tile(CLASSES, 50)
+    value, gradient = evaluate(CrossEntropy(), outputs, classes.astype(dtype), 1.0)
+    expected, same = evaluate(CrossEntropy(), OUTPUTS, CLASSES, 1.0)
+    assert value == pytest.approx(50 * expected, rel=1e-12)
+    assert np.array_equal(gradient, np.tile(same, 50))
+
+
+def test_correct_is_the_weight_of_samples_whose_class_has_the_largest_output():
+    outputs = np.array([[3.0, 0, 1, 2], [0, 3, 2, 1], [1, 1, 0, 0]])
+    classes, weights = np.array([0, 1, 2, 0]), np.array([0.5, 0.25, 4, 8])
+    assert CrossEntropy().correct(outputs, classes, None) == 3
+    assert CrossEntropy().correct(outputs, classes, weights) == 8.75
+    assert type(CrossEntropy().correct(outputs, classes, None)) is float
+    assert CrossEntropy(0.5).measured == CrossEntropy()
+    assert SquaredError().measured == SquaredError()
+
+
+def test_probabilities_of_any_logits_raise_no_floating_point_error():
+    largest = np.finfo(np.float32).max
+    outputs = np.array([[largest, 0, -largest], [-largest, 1000, -largest]], np.float32)
+    with np.errstate(all="raise"):
+        probabilities, logs = CrossEntropy().predict(outputs), CrossEntropy().predict_log(outputs)
+    assert probabilities.tolist() == [[1, 0, 0.5], [0, 1, 0.5]]
+    assert logs[:, :2].tolist() == [[0, -1000], [-largest, 0]]
+    assert logs[:, 2] == pytest.approx(np.log(0.5))
+
+
 def test_predictions_are_softmax_and_its_logarithm():
     loss, logs = CrossEntropy(), log_softmax(OUTPUTS, axis=0)
     np.testing.assert_allclose(loss.predict(OUTPUTS), softmax(OUTPUTS, axis=0), rtol=1e-13)
     np.testing.assert_allclose(loss.predict_log(OUTPUTS), logs, rtol=1e-13)
     assert loss.predict_log(OUTPUTS.astype(np.float32)).dtype == np.float32
+
+
+def test_each_sample_has_a_maximum_of_its_own():
+    outputs = np.array([[0.0, 1e5], [1, 1e5]])
+    expected = log_softmax(outputs, axis=0)
+    np.testing.assert_allclose(CrossEntropy().predict(outputs), np.exp(expected), rtol=1e-13)
+    np.testing.assert_allclose(CrossEntropy().predict_log(outputs), expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), "a", None])

@@ -24,7 +24,7 @@ def weight_of_each_class(
     class_weight : dict or "balanced"
         A class that the dict does not name counts 1; a label that is no class, as one that a
         fold lacks, is passed over. "balanced": sum of all weights / (number of
-        classes * sum of the weights of the class).
+        classes * sum of the weights of the class), where classes without weight are no classes.
     classes : ndarray of shape (n_classes,)
         Labels.
     targets : ndarray of shape (n,)

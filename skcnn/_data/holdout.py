@@ -43,7 +43,7 @@ def hold_out(strata: Array, fraction: float, rng: np.random.Generator) -> tuple[
         )
     wanted = n_held_out * counts / n
     least = np.minimum(room, int(n_held_out >= np.count_nonzero(room)))
-    taken = np.clip(np.floor(wanted).astype(int), least, room)
+    taken = np.maximum(np.floor(wanted), least)
     lots = rng.permutation(len(counts))
     while taken.sum() < n_held_out:
         lacking = np.where(taken < room, wanted - taken, -np.inf)
@@ -52,7 +52,7 @@ def hold_out(strata: Array, fraction: float, rng: np.random.Generator) -> tuple[
         above = np.where(taken > least, taken - wanted, -np.inf)
         taken[lots[above[lots].argmax()]] -= 1
     order = rng.permutation(n)
-    order = order[np.argsort(strata[order], kind="stable")]  # by stratum, shuffled within
+    order = order[np.argsort(strata[order], stable=True)]  # by stratum, shuffled within
     rank = np.arange(n) - np.repeat(np.cumsum(counts) - counts, counts)
     held_out = rank < np.repeat(taken, counts)
     return np.sort(order[~held_out]), np.sort(order[held_out])

@@ -31,7 +31,7 @@ def check_epoch(loss: float, parameters: Array, state: Array) -> None:
         Must be finite.
     """
     limit = float(np.finfo(parameters.dtype).max) ** 0.25
-    if not np.abs(parameters).max(initial=0) < limit:
+    if not (np.abs(parameters) < limit).all():
         raise DivergenceError("a parameter is NaN, infinite or about to overflow")
     if not np.isfinite(state).all():
         raise DivergenceError("a running statistic of batch normalization is NaN or infinite")

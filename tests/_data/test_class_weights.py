@@ -23,8 +23,15 @@ def test_balanced_weights_give_each_class_the_same_sum(sample_weight):
 
 def test_balanced_weights_pass_over_classes_without_samples():
     weights = weight_of_each_class("balanced", CLASSES, np.array([0, 0, 2]), None)
-    assert weights[[0, 2]].tolist() == [0.75, 1.5]
-    assert np.isfinite(weights[1])
+    assert weights.tolist() == [0.75, 1.5, 1.5]  # as if of a sample
+    weights = weight_of_each_class("balanced", CLASSES, np.array([0, 0, 1]), None)
+    assert weights.tolist() == [0.75, 1.5, 1.5]
+
+
+def test_balanced_weights_are_finite_however_little_a_class_weighs():
+    sample_weight = np.array([1e-320, 0, 0, 1, 1, 1])
+    weights = weight_of_each_class("balanced", CLASSES, TARGETS, sample_weight)
+    assert weights.tolist() == [np.finfo(np.float64).max, 1, 0.5]
 
 
 @pytest.mark.parametrize(

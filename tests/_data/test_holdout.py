@@ -55,6 +55,12 @@ def test_rare_classes_take_the_room_of_the_one_that_gives_most():
     assert np.bincount(strata[held_out]).tolist() == [68] + [1] * 40
 
 
+def test_large_classes_give_back_in_turn_what_rare_ones_take():
+    strata = np.repeat(np.arange(7), [109, 91] + [2] * 5)  # whose tenths are 10.9, 9.1 and 0.2
+    _, held_out = hold_out(strata, 0.1, rng())
+    assert np.bincount(strata[held_out]).tolist() == [9, 7] + [1] * 5
+
+
 def test_more_classes_than_samples_to_hold_out():
     strata = np.repeat(np.arange(50), 2)
     drawn = set()
@@ -76,6 +82,19 @@ def test_the_generator_decides():
     one, same, other = (hold_out(strata, 0.3, rng(seed))[1] for seed in (4, 4, 5))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
+
+
+def test_each_class_gives_those_that_come_first_in_a_permutation():
+    strata = rng(1).integers(0, 3, 2000)
+    _, held_out = hold_out(strata, 0.3, rng())
+    taken = np.bincount(strata[held_out])
+    generator = rng()
+    generator.permutation(3)  # the lots of classes
+    first = {n: [] for n in range(3)}
+    for sample in generator.permutation(2000):
+        first[strata[sample]].append(sample)
+    expected = [sample for n in range(3) for sample in first[n][: taken[n]]]
+    assert held_out.tolist() == sorted(expected)
 
 
 def test_every_row_may_be_held_out():

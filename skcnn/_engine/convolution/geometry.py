@@ -67,11 +67,8 @@ class Axis:
         low = max(0, -(-(self.before - j) // self.stride))
         high = max(low, min(self.output, -(-(self.length + self.before - j) // self.stride)))
         start = low * self.stride + j - self.before
-        stop = start + (high - low - 1) * self.stride + 1
-        return KernelPosition(
-            slice(start, max(start, stop), self.stride) if high > low else slice(0, 0),
-            slice(low, high),
-        )
+        stop = start + (high - low) * self.stride
+        return KernelPosition(slice(start, stop, self.stride), slice(low, high))
 
     def forward_rows(self) -> list[Rows]:
         """Group the outputs by the kernel positions that lie on the axis.
@@ -115,9 +112,7 @@ def _group(ranges: list[tuple[int, int, int]], first: int, spacing: int, step: i
             target = slice(groups[-1].target.start, position + 1, spacing)
             groups[-1] = groups[-1]._replace(target=target)
         else:
-            groups.append(
-                Rows(slice(position, position + 1, spacing), start, step, slice(low, high))
-            )
+            groups.append(Rows(slice(position, position + 1), start, step, slice(low, high)))
     return groups
 
 

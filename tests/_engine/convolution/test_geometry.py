@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -33,6 +35,11 @@ def reads(axis):
     return found
 
 
+def neighbors_differ(groups):
+    """Whether groups could not be fewer."""
+    return all(one.positions != other.positions for one, other in pairwise(groups))
+
+
 @quick
 @given(axes())
 def test_output_counts_the_windows_that_fit(axis):
@@ -64,6 +71,7 @@ def test_forward_rows_cover_every_output_once_and_read_what_windows_read(axis):
             found |= {(output, position, start + i) for i, position in enumerate(positions)}
     assert outputs == list(range(axis.output))
     assert found == reads(axis)
+    assert neighbors_differ(axis.forward_rows())
 
 
 @quick
@@ -80,14 +88,27 @@ def test_backward_rows_cover_every_element_once_and_find_who_read_it(axis):
                 found |= {(first + i, position, element) for i, position in enumerate(positions)}
     assert sorted(elements) == list(range(axis.length))
     assert found == reads(axis)
+    assert all(neighbors_differ(groups) for _, groups in axis.backward_rows())
 
 
+def test_windows_step_by_one_without_padding_unless_told():
+    assert Axis(8, 3) == Axis(8, 3, stride=1, before=0, after=0)
+
+
+def test_rows_without_kernel_positions_are_empty():
+    assert Rows(slice(0, 1), first=0, step=1, positions=slice(2, 2)).is_empty is True
+    assert Rows(slice(0, 1), first=0, step=1, positions=slice(2, 3)).is_empty is False
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("columns", [3, 5])
 @pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
-def test_stacked_rows_are_neighbors_one_behind_the_other(lead):
-    array = np.random.default_rng(0).standard_normal((*lead, 7, 2, 3))
+def test_stacked_rows_are_neighbors_one_behind_the_other(lead, columns, dtype):
+    array = np.random.default_rng(0).standard_normal((*lead, 7, 2, columns)).astype(dtype)[..., :3]
     rows = Rows(slice(1, 4), first=1, step=2, positions=slice(1, 3))
     stacked = stacked_rows(array, rows)
     assert stacked.shape == (*lead, 3, 4, 3)
+    assert stacked.flags.writeable is array.flags.c_contiguous
     for index in range(3):
         start = 1 + 2 * index
         expected = np.concatenate([array[..., start, :, :], array[..., start + 1, :, :]], axis=-2)
@@ -102,6 +123,7 @@ def test_stacked_rows_are_neighbors_one_behind_the_other(lead):
         (((5,), (3,), (1,), "same"), [(1, 1)]),
         (((5,), (4,), (1,), "same"), [(1, 2)]),
         (((6,), (3,), (2,), "same"), [(0, 1)]),
+        (((5,), (3,), (2,), "same"), [(1, 1)]),
         (((6,), (1,), (4,), "same"), [(0, 0)]),
         (((5, 6), (3, 3), (1, 1), 2), [(2, 2), (2, 2)]),
         (((5, 6), (3, 3), (1, 1), (1, 2)), [(1, 1), (2, 2)]),
@@ -111,6 +133,12 @@ def test_stacked_rows_are_neighbors_one_behind_the_other(lead):
 )
 def test_padding_resolves_to_a_pair_an_axis(arguments, pads):
     assert [(axis.before, axis.after) for axis in sliding_axes(*arguments)] == pads
+
+
+def test_lengths_kernel_and_stride_of_different_numbers_of_axes_are_refused():
+    for arguments in [((4, 4), (3,), (1, 1)), ((4, 4), (3, 3), (1,)), ((4,), (3, 3), (1, 1))]:
+        with pytest.raises(ValueError, match=r"shorter|longer"):
+            sliding_axes(*arguments, "valid")
 
 
 def test_kernel_larger_than_the_padded_axis_says_so():
