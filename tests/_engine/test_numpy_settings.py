@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import ThreadpoolController
 
 from skcnn import ScratchCNNClassifier
 from skcnn._engine import numpy_settings
@@ -17,9 +17,12 @@ from skcnn._training import gradient
 from skcnn.layers import Conv, Flatten, ReLU
 from tests.support.estimators import few_iterations
 
+# Libraries are looked for once: their threads are asked after each of thousands of calls.
+BLAS = ThreadpoolController().select(user_api="blas")
+
 
 def blas_threads():
-    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return [library["num_threads"] for library in BLAS.info()]
 
 
 @pytest.fixture(autouse=True)
