@@ -23,6 +23,13 @@ from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
 from tests.support import estimators
+from tests.support.seeds import seeds_of
+
+# Fixtures that set what all threads of the process share. pytest-run-parallel knows pytest's own.
+OF_THE_PROCESS = {
+    "two_blas_threads": "sets how many threads BLAS has",
+    "two_threads": "sets how many threads BLAS has",
+}
 
 # Where a test says no number of its own; --hypothesis-profile=thorough takes about an hour.
 for profile, examples, derandomize in [("quick", 125, True), ("thorough", 5000, False)]:
@@ -38,6 +45,25 @@ settings.load_profile("quick")
 
 if find_spec("sklearn.callback") is None:  # before scikit-learn 1.9
     collect_ignore = ["_estimator/test_sklearn_callbacks.py"]
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers",
+        "thread_unsafe(reason): not run by several threads at once by pytest-run-parallel",
+    )
+
+
+def pytest_generate_tests(metafunc):
+    """Run tests that ask for a `global_random_seed` with the seeds that the environment names."""
+    if "global_random_seed" in metafunc.fixturenames:
+        seeds = seeds_of(os.environ.get("SKCNN_TESTS_GLOBAL_RANDOM_SEED", "42"))
+        metafunc.parametrize("global_random_seed", seeds, scope="session")
+
+
+def pytest_itemcollected(item):
+    for name in OF_THE_PROCESS.keys() & set(item.fixturenames):
+        item.add_marker(pytest.mark.thread_unsafe(reason=OF_THE_PROCESS[name]))
 
 
 @pytest.fixture(scope="session")
