@@ -25,10 +25,16 @@ from threadpoolctl import threadpool_limits
 from tests.support import estimators
 from tests.support.seeds import seeds_of
 
-# Fixtures that set what all threads of the process share. pytest-run-parallel knows pytest's own.
-OF_THE_PROCESS = {
+# Fixtures that keep a test from being run by several threads at once: those that set something of
+# the process, and models that tests change. pytest-run-parallel knows pytest's own.
+THREAD_UNSAFE_FIXTURES = {
     "two_blas_threads": "sets how many threads BLAS has",
     "two_threads": "sets how many threads BLAS has",
+    "no_steps_yet": "counts steps in its module",
+    "classifier": "changes a model that threads would share",
+    "regressor": "changes a model that threads would share",
+    "warm": "changes a model that threads would share",
+    "started": "changes a model that threads would share",
 }
 
 # Where a test says no number of its own; --hypothesis-profile=thorough takes about an hour.
@@ -62,8 +68,8 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_itemcollected(item):
-    for name in OF_THE_PROCESS.keys() & set(item.fixturenames):
-        item.add_marker(pytest.mark.thread_unsafe(reason=OF_THE_PROCESS[name]))
+    for name in THREAD_UNSAFE_FIXTURES.keys() & set(item.fixturenames):
+        item.add_marker(pytest.mark.thread_unsafe(reason=THREAD_UNSAFE_FIXTURES[name]))
 
 
 @pytest.fixture(scope="session")

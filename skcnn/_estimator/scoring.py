@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from math import isnan, nan
+from threading import get_ident
 from typing import Any
-from warnings import catch_warnings, simplefilter
 
 import numpy.typing as npt
 from sklearn.base import is_classifier
@@ -81,6 +82,32 @@ def validation_score(
     return score
 
 
+class _InThisThread:
+    """What a filter of warnings takes for a pattern: matches in one thread, until it is ended.
+
+    Filters are the process's. Of threads whose `catch_warnings` overlap, one leaves those of the
+    other behind; these then do nothing, and the next that comes takes them away.
+    """
+
+    def __init__(self) -> None:
+        self._thread: int | None = get_ident()
+        known: Any = warnings.filters
+        known[:] = [one for one in known if not getattr(one[1], "is_ended", False)]
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether it matches nothing any more."""
+        return self._thread is None
+
+    def match(self, text: str) -> bool:
+        """Return whether the filter is for a warning that is given now."""
+        return get_ident() == self._thread
+
+    def end(self) -> None:
+        """Match nothing from now on."""
+        self._thread = None
+
+
 def _ask(score: Callable[[], Any], *, strict: bool = False) -> tuple[float, str]:
     """Return a score, and why there is none, if so.
 
@@ -92,14 +119,18 @@ def _ask(score: Callable[[], Any], *, strict: bool = False) -> tuple[float, str]
         Whether a warning is a reason, too: scikit-learn's scorers warn of right predictions if
         their score means nothing.
     """
-    with catch_warnings():
-        simplefilter("ignore")
-        if strict:
-            simplefilter("error", UserWarning)
-        try:
+    here = _InThisThread()
+    try:
+        with warnings.catch_warnings():
+            filters: Any = warnings.filters
+            filters.insert(0, ("ignore", here, Warning, None, 0))
+            if strict:
+                filters.insert(0, ("error", here, UserWarning, None, 0))
             value = float(score())
-        except Exception as error:  # whatever it is, training would end with it
-            return nan, str(error).rstrip(".")
+    except Exception as error:  # whatever it is, training would end with it
+        return nan, str(error).rstrip(".")
+    finally:
+        here.end()
     return value, f"the score would be {value}" if isnan(value) else ""
 
 

@@ -7,6 +7,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from skcnn import ScratchCNNClassifier
 from skcnn._data.batches import Images
@@ -203,7 +204,7 @@ def test_gradients_and_state_are_added_in_one_order(monkeypatch):
         network, samples = network_and_samples(700)
         streams = RandomStreams(np.random.SeedSequence(0))
         bits = b""
-        with Team(n_threads) as team:
+        with threadpool_limits(1, user_api="blas"), Team(n_threads) as team:  # as in a fit
             step = BatchGradient(network, CrossEntropy(), samples, streams, team)
             for part in rows:
                 results = step.run(part)
