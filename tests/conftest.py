@@ -35,6 +35,10 @@ THREAD_UNSAFE_FIXTURES = {
     "regressor": "changes a model that threads would share",
     "warm": "changes a model that threads would share",
     "started": "changes a model that threads would share",
+    "learner": "changes a model that threads would share",
+    "look": "notes what a scorer is given, for all threads",
+    "folder": "changes a folder that threads would share",
+    "routing": "sets what scikit-learn keeps for each thread",
 }
 
 # Where a test says no number of its own; --hypothesis-profile=thorough takes about an hour.

@@ -204,6 +204,7 @@ class TrainedSpy(Spy):
         return super().backward(parameters, gradients, dy, cache, workspace, need_dx=need_dx)
 
 
+@pytest.mark.thread_unsafe(reason="layers note in their module what they are asked for")
 def test_only_what_comes_after_the_first_trained_layer_is_differentiated():
     for layers, expected in [
         ((Spy(), Spy(), Spy()), [(Spy, True, True), (Spy, True, True), (Spy, True, False)]),
