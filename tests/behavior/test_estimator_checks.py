@@ -150,7 +150,7 @@ SAMPLE_ORDER = "check_methods_sample_order_invariance"
 EQUIVALENCE = "check_sample_weight_equivalence_on_dense_data"
 # Single values, and the checks that cannot hold with them: the table in docs/scikit_learn.md.
 VARIANTS = [
-    # in float32, BLAS's kernels round the columns at the end of a product otherwise on some processors
+    # BLAS rounds the last columns of a product in float32 otherwise on some processors
     ("classifier", {"dtype": "float32"}, {EQUIVALENCE, SAMPLE_ORDER}),
     ("regressor", {"dtype": "float32"}, {EQUIVALENCE, SAMPLE_ORDER}),
     ("classifier", {"class_weight": "balanced"}, set()),

@@ -32,10 +32,11 @@ from skcnn.layers.bias import Bias
 from skcnn.layers.conv import LEAST_BATCH, _algorithm
 from skcnn.layers.dense import LEAST_FEATURES
 from skcnn.layers.pool import _steps
+from skcnn.optimizers import SGD
 
 FORWARD, PREDICTION, BACKWARD = "forward", "prediction", "backward"
-# Vectors of float64 that L-BFGS keeps: ten pairs, as many again of work space, and the points and
-# gradients of SciPy and of the objective.
+# Vectors of float64 with "lbfgs": 25 of SciPy's work space for ten pairs; the others are points and
+# gradients, its own and those of the objective.
 LBFGS_VECTORS = 40
 
 
@@ -271,14 +272,11 @@ class Fit:
     taken_from_x: bool = False
 
 
-def optimizer_vectors(model):
-    """Return how many vectors as long as the parameters an optimizer keeps."""
-    solver = model.solver
-    return (
-        {"adam": 2, "sgd": 1, "lbfgs": 2}.get(solver)
-        if isinstance(solver, str)
-        else (1 if getattr(solver, "momentum", 0) else 0)
-    )
+def optimizer_vectors(solver):
+    """Return how many vectors an optimizer keeps, or "lbfgs" starts from."""
+    if isinstance(solver, SGD):
+        return int(solver.momentum > 0)
+    return {"adam": 2, "sgd": 1, "lbfgs": 1}[solver]
 
 
 def micro_batches(model, network, n):
@@ -317,21 +315,23 @@ def peak_of_fit(model, fit):
     network = model.network_
     vector = network.parameters.nbytes
     batches, gradients = training(model, fit)
-    kept = (1 + optimizer_vectors(model) + (model.weight_averaging is not None)) * vector
+    kept = (1 + optimizer_vectors(model.solver) + (model.weight_averaging is not None)) * vector
     if model.solver == "lbfgs":
         kept += LBFGS_VECTORS * 8 * len(network.parameters)
     snapshots = min(model.n_iter_, 2)  # as it is shown, and that of the epoch before
     if fit.n_held_out:
         snapshots += model.n_iter_ > 2 and model.best_iter_ < model.n_iter_ - 1
     integers = 8 * (2 * fit.n + (fit.n + fit.n_held_out) * fit.taken_from_x)  # classes, order, rows
-    held_out = 0
+    held_out = given = 0
     if fit.n_held_out:
         rows = fit.X_itemsize if fit.taken_from_x else 0
         held_out = sum(prediction(network, fit.n_held_out, model.n_jobs or 1, rows))
     recomputing = 0
     if model.weight_averaging and any(isinstance(layer, BatchNorm) for layer in network.layers):
         recomputing, _ = training(model, fit, FORWARD)
-    training_peak = kept + gradients + batches + snapshots * vector
+    if fit.n_held_out and model.scoring not in ("loss", "accuracy"):
+        given = fit.n_held_out * prod(network.shapes[0]) * fit.X_itemsize * fit.taken_from_x
+    training_peak = given + kept + gradients + batches + snapshots * vector
     before = vector + before_training(model, fit)
     return integers + max(training_peak + max(held_out, recomputing), before)
 

@@ -22,7 +22,7 @@ def falling(model, X, y):
 
 falling.calls = 0
 
-# Image shape, samples, dtype of X, parameters; "validated": how many samples are passed as X_val.
+# Image shape, samples, dtype of X, parameters.
 CONFIGURATIONS = {
     "signals": ((600, 2), 256, "f4", {"n_filters": (16, 16), "filter_size": 7, "batch_size": 64}),
     "flat bytes": ((28, 28), 1024, "u1", {"n_filters": (16, 32), "batch_size": 128}),
@@ -100,14 +100,14 @@ CONFIGURATIONS = {
 }
 
 
-def fitted(configuration):
-    """Return the fitted model, X and y, what the fit was like, and its peak."""
-    image_shape, n, dtype, parameters = CONFIGURATIONS[configuration]
+@pytest.fixture(scope="module", params=CONFIGURATIONS)
+def measured(request):
+    """Return a fitted model, X, what the fit was like, and its peak."""
+    image_shape, n, dtype, parameters = CONFIGURATIONS[request.param]
     parameters = {"filter_size": 3, "max_iter": 3, "random_state": 0} | parameters
-    rng = np.random.default_rng(0)
-    X = rng.integers(0, 256, (n, *image_shape)).astype(dtype)
+    X = np.random.default_rng(0).integers(0, 256, (n, *image_shape)).astype(dtype)
     y = np.arange(n) % 10
-    if configuration == "flat bytes":
+    if request.param == "flat bytes":
         X = X.reshape(n, -1)
     model = ScratchCNNClassifier(image_shape=image_shape, **parameters)
     model.fit(X[:64], y[:64])  # imports and caches
@@ -120,22 +120,24 @@ def fitted(configuration):
 
 @few_iterations
 @measures_memory
-@pytest.mark.parametrize("configuration", CONFIGURATIONS)
-def test_peak_memory_of_fit_is_that_of_the_formula(configuration):
-    model, _, fit, peak = fitted(configuration)
-    print(configuration, peak / 1e6, peak_of_fit(model, fit) / 1e6)
-    assert peak_of_fit(model, fit) == pytest.approx(peak, rel=WITHIN)
+@pytest.mark.slow
+def test_peak_memory_of_fit_is_that_of_the_formula(measured):
+    model, _, fit, peak = measured
+    expected = peak_of_fit(model, fit)
+    print(f"fit: {expected / 1e6:.2f} MB by the formula, {peak / 1e6:.2f} MB measured")
+    assert expected == pytest.approx(peak, rel=WITHIN)
 
 
 @few_iterations
 @measures_memory
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["predict", "predict_proba"])
-@pytest.mark.parametrize("configuration", CONFIGURATIONS)
-def test_peak_memory_of_predictions_is_that_of_the_formula(configuration, method):
-    model, X, _, _ = fitted(configuration)
+def test_peak_memory_of_predictions_is_that_of_the_formula(measured, method):
+    model, X, *_ = measured
     predict = getattr(model, method)
     predict(X)
     gc.collect()
     peak = peak_of(lambda: predict(X))
-    print(configuration, method, peak / 1e6, peak_of_predict(model, len(X), method) / 1e6)
-    assert peak_of_predict(model, len(X), method) == pytest.approx(peak, rel=WITHIN)
+    expected = peak_of_predict(model, len(X), method)
+    print(f"{method}: {expected / 1e6:.2f} MB by the formula, {peak / 1e6:.2f} MB measured")
+    assert expected == pytest.approx(peak, rel=WITHIN)
