@@ -34,7 +34,7 @@ small = os.environ.get("SKCNN_EXAMPLE_SIZE") == "small"
 quick = {"max_iter": 1} if small else {}
 
 # %%
-# The networks. Shards of 64 rows make mini-batches of 128 right for two threads.
+# The networks. Micro-batches of 64 samples make mini-batches of 128 right for two threads.
 full = ScratchCNNClassifier(
     n_filters=(32, 64, 128, 128),
     filter_size=3,

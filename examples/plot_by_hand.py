@@ -66,15 +66,15 @@ losses = []
 for epoch in range(n_epochs):
     order, total = rng.permutation(n), 0.0
     for start in range(0, n, batch_size):
-        rows = order[start : start + batch_size]
-        x = np.ascontiguousarray(train_images[..., rows])
+        batch = order[start : start + batch_size]
+        x = np.ascontiguousarray(train_images[..., batch])
         logits, caches = network.forward(x, workspaces, training=True)
         value, d_logits = loss.value_and_gradient(
-            logits, train_labels[rows], 1 / len(rows), loss_workspace
+            logits, train_labels[batch], 1 / len(batch), loss_workspace
         )
         network.backward(d_logits, caches, gradients, workspaces)
         optimizer.step(state, network.parameters, gradient, learning_rate)
-        total += value * len(rows)
+        total += value * len(batch)
     losses.append(total / n)
     print(f"epoch {epoch + 1}: loss {losses[-1]:.4f}")
 print(f"training accuracy {accuracy(train_images, train_labels):.4f}")

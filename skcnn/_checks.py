@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Any, Self, TypeGuard
 
 import numpy as np
-import numpy.typing as npt
-
-Array = npt.NDArray[Any]
 
 
 def is_integer(value: Any) -> TypeGuard[int]:
@@ -27,6 +24,21 @@ def is_number(value: Any) -> TypeGuard[float]:
     except OverflowError:
         return False
     return True
+
+
+def check_number(value: Any, name: str) -> None:
+    """Raise a ValueError if `value` is a real number that cannot be computed with."""
+    if not isinstance(value, Real) or is_number(value):
+        return
+    if isinstance(value, Integral):
+        raise ValueError(
+            f"{name} is an integer of {int(value).bit_length()} bits, too large to compute with. "
+            f"Give a number below {np.finfo(np.float64).max:.3g}."
+        )
+    raise ValueError(
+        f"{name}={value!r} is a {type(value).__name__}, which NumPy does not compute with. Give an "
+        f"int or a float, such as {float(value):.3g}."
+    )
 
 
 def check_count(value: Any, name: str, least: int = 1) -> int:
@@ -57,6 +69,7 @@ def shortened(labels: list[Any], most: int = 10) -> str:
     return f"{labels[:most]} and {more} more" if more > 0 else str(labels)
 
 
+@dataclass(frozen=True)
 class Hyperparameters:
     """A frozen dataclass whose fields scikit-learn's searches find by name.
 
@@ -78,7 +91,7 @@ class Hyperparameters:
             In the order of the fields.
         """
         params: dict[str, Any] = {}
-        for field in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+        for field in fields(self):
             value = getattr(self, field.name)
             if deep and isinstance(value, Hyperparameters):
                 inner = value.get_params().items()
@@ -110,7 +123,7 @@ class Hyperparameters:
         unknown = [name for name in result if name not in own]
         if unknown:
             raise ValueError(f"{self!r} has no parameters named {unknown}. It has {sorted(own)}.")
-        return replace(self, **result)  # type: ignore[type-var]
+        return replace(self, **result)
 
     def __sklearn_clone__(self) -> Self:
         return deepcopy(self)

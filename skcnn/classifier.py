@@ -201,7 +201,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     best_validation_score_ : float
         The best within the last call that had a validation set.
     best_iter_ : int
-        Number of its epoch, counted from 1; with `early_stopping` the weights are those after it.
+        Number of its epoch, counted from 1 as `n_iter_` is; of equal scores, that of the lowest
+        validation loss. With `early_stopping` the weights are those after it.
+        ``validation_scores_[best_iter_ - n_iter_ - 1]`` is its score, also after calls of
+        `partial_fit`, which keep the last 1,000 records.
 
     See Also
     --------

@@ -107,7 +107,7 @@ class CrossEntropy(Loss):
         """Return the weighted cross-entropy and its gradient, weights * (p - smoothed onehot)."""
         n = outputs.shape[1]
         own = np.multiply(targets, n, dtype=np.intp)  # where in z the class of each sample is
-        own += workspace.plan(n, lambda: np.arange(n))
+        own += workspace.once(n, lambda: np.arange(n))
         z = workspace.buffer("gradient", outputs.shape, outputs.dtype)
         np.subtract(outputs, np.maximum.reduce(outputs), out=z)
         z_target = z.reshape(-1)[own]

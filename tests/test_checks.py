@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from skcnn._checks import check_count, is_number, per_axis, shortened
+from skcnn._checks import check_count, check_number, is_number, per_axis, shortened
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,22 @@ def test_numbers_are_what_a_float_can_hold(value):
 @pytest.mark.parametrize("value", [10**400, -(10**400), 1j, "1", None, Fraction(1, 2), [1.0]])
 def test_what_no_float_can_hold_is_no_number(value):
     assert not is_number(value)
+
+
+@pytest.mark.parametrize("value", [0, 0.5, np.inf, np.float16(0.5), True, None, "1", 1j])
+def test_what_is_computed_with_or_is_not_a_real_number_passes(value):
+    check_number(value, "size")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (10**400, r"size is an integer of 1329 bits, .* below 1\.8e\+308\."),
+        (-(10**5000), r"size is an integer of 16610 bits"),
+        (Fraction(1, 3), r"size=Fraction\(1, 3\) is a Fraction, .* such as 0\.333\."),
+    ],
+    ids=["400 digits", "5000 digits", "fraction"],
+)
+def test_real_numbers_that_are_not_computed_with_are_named(value, message):
+    with pytest.raises(ValueError, match=message):
+        check_number(value, "size")

@@ -72,7 +72,7 @@ def test_a_random_state_instance_is_drawn_from_but_not_retained(digits):
 
 def test_global_generator_is_never_touched(digits):
     def state():
-        kind, keys, *rest = np.random.get_state()  # noqa: NPY002
+        kind, keys, *rest = np.random.get_state()  # noqa: NPY002  # the generator that is meant
         return kind, keys.tobytes(), *rest
 
     before = state()
@@ -81,7 +81,7 @@ def test_global_generator_is_never_touched(digits):
     assert state() == before
 
 
-def test_initial_weights_do_not_depend_on_the_number_of_rows(digits):
+def test_initial_weights_do_not_depend_on_the_number_of_samples(digits):
     X, y = digits
     still = {"learning_rate": 1e-300, "dtype": "float64"}
     few, many = (make_classifier(**still).fit(X[:n], y[:n]) for n in (100, 300))

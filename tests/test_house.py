@@ -23,7 +23,7 @@ BRITISH = re.compile(
     (normal|standard|initial|regular|optim|random|minim|maxim|general|organ|recogn|summar|visual
       |serial|special|categor|quant|penal|emphas|symbol|discret)is(e|ing|ation)
     | neighbour | colour | behaviour | favour | centre(?![a-z]) | centred | grey
-    | labell(ed|ing) | analys(e[ds]?|ing)\b | cancelled
+    | labell(ed|ing) | analys(e[ds]?|ing)\b | cancelled | anticlockwise | towards\b
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -144,6 +144,7 @@ def test_spelling_is_american():
         ("centred", True),
         ("centers", False),
         ("analyses of", True),
+        ("towards", True),
         ("promise", False),
     ],
 )

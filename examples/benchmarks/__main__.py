@@ -15,7 +15,7 @@ SECTIONS = {
     "inference": "predict_proba of many images, against the same",
     "latency": "predict_proba of one image, against skorch",
     "per_sample": "training against a program that takes one image at a time",
-    "peak": "share of the processor's rate for matrix products",
+    "peak": "fraction of the processor's rate for matrix products",
     "gradients": "agreement with PyTorch's gradients",
     "footprint": "installed size and import time, against torch + skorch",
     "grid_search": "a grid search with two processes, against skorch",

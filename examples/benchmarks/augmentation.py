@@ -33,7 +33,7 @@ def run(settings: Settings) -> list[Table]:
             {
                 "augment": name,
                 "seconds": taken.median,
-                "share of the epoch": f"{100 * (1 - 1 / ratio):.1f} %",
+                "fraction of the epoch": f"{100 * (1 - 1 / ratio):.1f} %",
                 "over none": ratio,
                 "spread": spread,
             }

@@ -3,7 +3,6 @@
 import threading
 from pathlib import Path
 from time import sleep
-from types import TracebackType
 
 import psutil
 
@@ -33,12 +32,7 @@ class PeakMemory:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._done = True
         self._thread.join()
 

@@ -44,18 +44,18 @@ def run(settings: Settings) -> list[Table]:
             row: Row = {"network": network, "batch": batch_size}
             formula = formula_operations(clf.network_, len(X))
             row |= {"GFLOP an epoch": sum(counts) / 1e9, "by the formula": formula / 1e9}
-            row |= {"GFLOP/s": rate, "peak GFLOP/s": peak, "share": rate / peak}
-            row["share by the formula"] = rate / peak * formula / sum(counts)
+            row |= {"GFLOP/s": rate, "peak GFLOP/s": peak, "fraction": rate / peak}
+            row["fraction by the formula"] = rate / peak * formula / sum(counts)
             rows.append(row)
     notes = [
         f"One thread. Operations are those of all calls of np.matmul in an epoch over {len(X):,} "
         f"images, the time is that of the whole epoch; the peak is np.matmul on square matrices "
         f"of side {SIDE}. Medians of {settings.rounds} rounds in turn.",
         "By the formula: a multiplication for each output and weight of its filter, forward, for "
-        "the weights and, after the first layer, for the input; minimal filtering takes fewer.",
+        "the weights and, after the first layer, for the input; Winograd convolution takes fewer.",
         "Target: 0.65 on lenet and keras.",
     ]
-    return [Table("Share of the peak of matrix products", rows, notes)]
+    return [Table("Fraction of the peak of matrix products", rows, notes)]
 
 
 def formula_operations(network: Network, n: int) -> int:

@@ -105,7 +105,7 @@ def _profile(network: str, batch_size: int, X: Any, y: Any, settings: Settings) 
             "operation": name,
             "calls a step": calls,
             "microseconds a step": seconds / steps * 1e6,
-            "share": f"{100 * seconds / total:.1f} %",
+            "fraction": f"{100 * seconds / total:.1f} %",
         }
         for name, calls, seconds in parts
     ]

@@ -18,7 +18,7 @@ class TorchClassifier:
     network : str
         A key of NETWORKS.
     batch_size : int
-        Rows of a mini-batch.
+        Samples of a mini-batch.
     memory_format : {"contiguous", "channels_last"}
         Of images and weights.
     fused : bool
@@ -49,7 +49,7 @@ class TorchClassifier:
         self.optimizer = torch.optim.Adam(module.parameters(), lr=LEARNING_RATE, **options)
 
     def train_epoch(self, X: torch.Tensor, y: torch.Tensor) -> None:
-        """Go once through the rows in a random order."""
+        """Go once through the samples in a random order."""
         self.module.train()
         order = torch.randperm(len(X))
         for rows in order.split(self.batch_size):
@@ -60,7 +60,7 @@ class TorchClassifier:
 
     @torch.inference_mode()
     def predict_proba(self, X: np.ndarray, chunk: int | None = None) -> np.ndarray:
-        """Return probabilities, computed for all rows at once or chunk by chunk."""
+        """Return probabilities, computed for all samples at once or chunk by chunk."""
         self.module.eval()
         parts = torch.from_numpy(X).split(chunk or len(X))
         return torch.cat([self.module(part).softmax(1) for part in parts]).numpy()

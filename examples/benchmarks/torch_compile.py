@@ -21,7 +21,7 @@ def compiled_side(
     network : str
         A key of NETWORKS.
     batch_size : int
-        Rows of a mini-batch.
+        Samples of a mini-batch.
     limit : float
         Seconds that compilation may take; 0 leaves it out.
     notes : list of str

@@ -20,7 +20,7 @@ FAR = 128.0
 
 
 class Images:
-    """Rows of X as batches of standardized images, cast a batch at a time.
+    """Samples of X as batches of standardized images, cast a batch at a time.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ class Images:
     dtype : dtype
         Of the batches.
     rows : ndarray of int, optional
-        The rows of X that count; all of them by default.
+        The samples of X that count; all of them by default.
     check : callable, optional
-        What :meth:`check` asks about rows of X.
+        What :meth:`check` asks about samples of X.
     channels : {"last", "first"}, default="last"
         Where the rows of X have their channels.
     """
@@ -115,7 +115,7 @@ class Images:
         return x
 
     def _gather(self, index: Array | slice, workspace: Workspace) -> Array:
-        """Return rows of X in its own dtype."""
+        """Return samples of X in its own dtype, one per row."""
         X = self._X
         if isinstance(index, slice) or not (X.flags.c_contiguous or X.flags.f_contiguous):
             return X[index]

@@ -1,4 +1,4 @@
-"""Weights of classes, as a factor for each row."""
+"""Weights of classes, as a factor for each sample."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def weight_of_each_class(
     classes : ndarray of shape (n_classes,)
         Labels.
     targets : ndarray of shape (n,)
-        Class index of each row.
+        Class index of each sample.
     weights : ndarray of shape (n,) or None
-        Weight of each row; None: 1.
+        Weight of each sample; None: 1.
 
     Raises
     ------

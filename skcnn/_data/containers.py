@@ -154,5 +154,5 @@ def _is_pillow(value: Any) -> bool:
 
 
 def _has_a_palette(value: Any) -> bool:
-    """Say whether this is an image whose numbers are no brightness."""
+    """Say whether this is an image whose numbers are entries of a palette, not brightness."""
     return _is_pillow(value) and value.mode in ("P", "PA")

@@ -10,8 +10,6 @@ import numpy.typing as npt
 from skcnn._engine.numpy_settings import with_numpy_settings
 
 Array = npt.NDArray[Any]
-Shape = tuple[int, ...]
-
 
 # Elements of X that are cast at a time when statistics are learned.
 CHUNK_ELEMENTS = 2**18
@@ -68,7 +66,7 @@ def check_kind(X: Any) -> None:
 
 
 def largest_magnitude(X: Array, rows: Array | None) -> Any:
-    """Return the largest magnitude in the rows of X that count, read once chunk by chunk."""
+    """Return the largest magnitude in the samples of X that count, read once chunk by chunk."""
     n = len(X) if rows is None else len(rows)
     step = max(1, CHUNK_ELEMENTS // X.shape[1])
     parts = (slice(start, start + step) for start in range(0, n, step))
@@ -77,7 +75,7 @@ def largest_magnitude(X: Array, rows: Array | None) -> Any:
 
 
 def check_range(X: Array, dtype: np.dtype[Any], rows: Array | None = None) -> None:
-    """Raise a ValueError if rows of X, by default all, hold what the working dtype cannot."""
+    """Raise a ValueError if samples, by default all, hold what the working dtype cannot."""
     if X.dtype.kind != "f" or X.dtype.itemsize <= dtype.itemsize:
         return
     largest = largest_magnitude(X, rows)

@@ -11,25 +11,25 @@ Array = npt.NDArray[Any]
 
 
 def hold_out(strata: Array, fraction: float, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Return numbers of rows to train on and of rows to hold out, both sorted.
+    """Return indices of samples to train on and of samples to hold out, both sorted.
 
-    Each stratum keeps at least one row for training. Each of two rows or more gives at least one,
-    where so many rows are held out, and otherwise its share, to within one row; what that takes
-    comes from those that give most above their share. Remainders go to the largest, ties by lot.
+    Each stratum keeps at least one sample for training. Each of two samples or more gives at least
+    one, where so many are held out, and otherwise its fraction, to within one sample; what that
+    takes comes from those furthest above their fraction. Remainders go to the largest, ties by lot.
 
     Parameters
     ----------
     strata : ndarray of int of shape (n,)
-        Number of each row's stratum, such as its class.
+        Number of each sample's stratum, such as its class.
     fraction : float
-        Share of the rows to hold out, rounded up, in (0, 1).
+        Fraction of the samples to hold out, rounded up, in (0, 1).
     rng : numpy.random.Generator
-        Draws the rows.
+        Draws the samples.
 
     Raises
     ------
     ValueError
-        If no stratum has two rows.
+        If no stratum has two samples.
     """
     n = len(strata)
     counts = np.bincount(strata)
@@ -37,7 +37,7 @@ def hold_out(strata: Array, fraction: float, rng: np.random.Generator) -> tuple[
     n_held_out = min(int(np.ceil(fraction * n)), int(room.sum()))
     if n_held_out == 0:
         raise ValueError(
-            f"Too few rows for early_stopping: with n_samples={n} no row can be spared for the "
+            f"Too few samples for early_stopping: with n_samples={n} none can be spared for the "
             f"validation set, since each class keeps one to learn from. Pass X_val and y_val, or "
             f"set early_stopping=False."
         )

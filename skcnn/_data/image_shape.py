@@ -7,10 +7,8 @@ from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy.sparse import issparse
 
-Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 Channels = Literal["last", "first"]
 
@@ -103,7 +101,7 @@ def array_shape(image_shape: Shape, channels: Channels) -> Shape:
 
 
 def check_not_one_image(X: Any, image_shape: Shape) -> None:
-    """Raise a ValueError if X has the shape of one image, and of no several."""
+    """Raise a ValueError if X has the shape of one image, not of several."""
     if not isinstance(X, np.ndarray):
         return
     n = prod(image_shape)

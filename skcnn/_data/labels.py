@@ -43,7 +43,7 @@ def check_labels(y: Any, name: str = "y") -> Array:
     numpy_dtype = getattr(y.dtype, "numpy_dtype", None)  # pandas' Int64, boolean
     if numpy_dtype is not None:
         if y.isna().any():
-            raise ValueError(f"{name} has missing labels. Remove these rows before the fit.")
+            raise ValueError(f"{name} has missing labels. Remove these samples before the fit.")
         y = y.to_numpy(dtype=numpy_dtype)
     if getattr(y.dtype, "kind", "") == "T":  # NumPy's StringDType, which scikit-learn does not know
         y = y.astype(object)
@@ -51,7 +51,9 @@ def check_labels(y: Any, name: str = "y") -> Array:
     if labels.dtype == object:
         labels = _of_one_kind(labels, name)
     if labels.dtype.kind in "fcmM" and not np.isfinite(labels).all():
-        raise ValueError(f"{name} contains NaN, NaT or infinity. Remove these rows before the fit.")
+        raise ValueError(
+            f"{name} contains NaN, NaT or infinity. Remove these samples before the fit."
+        )
     return labels
 
 

@@ -5,42 +5,47 @@ from __future__ import annotations
 from itertools import pairwise
 
 
-def mini_batches(n: int, batch_size: int, least: int = 1) -> list[slice]:
-    """Cut n rows into mini-batches, none of fewer than `least` rows.
+def mini_batches(n: int, batch_size: int, least: int = 1, layer: str = "") -> list[slice]:
+    """Cut n samples into mini-batches, none of fewer than `least` samples.
 
-    What is left at the end is a smaller mini-batch. If it is smaller than `least`, its rows join
-    the mini-batch before: no row is left out of an epoch.
+    What is left at the end is a smaller mini-batch. If it is smaller than `least`, its samples
+    join the mini-batch before: none is left out of an epoch.
 
     Parameters
     ----------
     n : int
-        Number of rows, at least `least`.
+        Number of samples, at least `least`.
     batch_size : int
-        Rows of a mini-batch, at least `least`.
+        Samples of a mini-batch, at least `least`.
     least : int, default=1
         See :attr:`skcnn.network.Network.minimum_batch_size`.
+    layer : str, default=""
+        The layer that asks for `least` samples, for messages; by default batch normalization.
 
     Returns
     -------
     parts : list of slice
-        Of the order in which the epoch takes the rows.
+        Of the order in which the epoch takes the samples.
 
     Raises
     ------
     ValueError
-        If there are fewer than `least` rows, or mini-batches are to be smaller.
+        If there are fewer than `least` samples, or mini-batches are to be smaller.
     """
+    if layer:
+        who, other = f"{layer}, whose mini-batches have at least {least} samples", "another layer"
+    else:
+        who = "batch normalization, which compares the samples of a mini-batch"
+        other = "batch_norm=False and layers without BatchNorm()"
     if n < least:
         raise ValueError(
-            f"n_samples={n} is too few for batch normalization, which compares the rows of a "
-            f"mini-batch: give at least {least} rows of positive weight, or use batch_norm=False "
-            f"and layers without BatchNorm()."
+            f"n_samples={n} is too few for {who}: give at least {least} samples of positive "
+            f"weight, or use {other}."
         )
     if batch_size < least:
         raise ValueError(
-            f"batch_size={batch_size} is too small for batch normalization, which compares the "
-            f"rows of a mini-batch: use a batch_size of at least {least}, or batch_norm=False and "
-            f"layers without BatchNorm()."
+            f"batch_size={batch_size} is too small for {who}: use a batch_size of at least "
+            f"{least}, or {other}."
         )
     starts = list(range(0, n, batch_size))
     if n - starts[-1] < least:

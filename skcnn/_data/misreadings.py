@@ -35,7 +35,7 @@ def warn_if_misread(
     X : ndarray of shape (n_samples, n_features)
         Images, flat.
     rows : ndarray of int or None
-        Which rows count; None: all.
+        Which samples count; None: all.
     X_shape : tuple of int or None
         Shape of one image if X came shaped.
     image_shape : tuple of int
@@ -81,7 +81,8 @@ def _doubt_of_flat(X: Array, rows: Array | None) -> str | None:
     if side**2 == n and side >= LEAST_SIDE:
         return _doubt_of_square(_Columns.of(X, rows), side)
     if 3 * color_side**2 == n and color_side >= LEAST_COLOR_SIDE:
-        if _Columns.of(X, rows).are_signals(color_side):
+        columns = _Columns.of(X, rows)
+        if not columns.are_ordered(color_side) or columns.are_signals(color_side):
             return None
         return _color(color_side, 3, f"signals of length {n}", (n,))
     return None
@@ -143,7 +144,7 @@ class _Columns:
 
     @classmethod
     def of(cls, X: Array, rows: Array | None) -> _Columns:
-        """Take samples at equal distances from the rows of X that count."""
+        """Take samples at equal distances from those of X that count."""
         n = len(X) if rows is None else len(rows)
         room = max(LEAST_SAMPLES, MOST_ELEMENTS // X.shape[1])
         index = np.linspace(0, n - 1, min(n, room, MOST_SAMPLES)).astype(np.intp)
@@ -173,10 +174,19 @@ class _Columns:
         first = channel < ALIKE and LARGER * channel < min(half, gray)
         return last or first
 
-    def are_signals(self, side: int) -> bool:
-        """Return whether columns differ the more, the farther apart, whatever the rows."""
+    def are_ordered(self, side: int) -> bool:
+        """Return whether neighbors, or channels of a pixel, are more alike than columns far apart.
+
+        The columns of a table are not: it may list them in any order.
+        """
         if self.too_few:
             return False
+        near = min(self._unlike(distance) for distance in (1, 3, side**2))
+        far = max(self._unlike(k * side // 2) for k in (1, 3, side))
+        return near < ALIKE and far > LARGER * near
+
+    def are_signals(self, side: int) -> bool:
+        """Return whether columns differ the more, the farther apart, whatever the rows."""
         near = self._unlike(1)
         half, row = self._unlike(side // 2), self._unlike(side)
         half_color, row_color = self._unlike(3 * side // 2), self._unlike(3 * side)

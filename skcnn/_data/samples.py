@@ -1,4 +1,4 @@
-"""Validated rows of X with their targets and weights."""
+"""Validated samples with their targets and weights."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Data:
     X_dtype : dtype
         What X came in.
     y : ndarray
-        One target for each row.
+        One target for each sample.
     rows : ndarray of int or None
-        Which rows of X; None: all.
+        Which samples of X; None: all.
     weights : ndarray or None
-        Positive weights; None: all rows count the same.
+        Positive weights; None: all samples count the same.
     codes : ndarray of int or None
         Class indices, where y holds labels and they have been encoded.
     """
@@ -48,7 +48,7 @@ class Data:
         return len(self.y)
 
     def take(self, index: Array) -> Data:
-        """Return some of the rows, numbered as `y` is."""
+        """Return some of the samples, numbered as `y` is."""
         return replace(
             self,
             y=self.y[index],
@@ -58,7 +58,7 @@ class Data:
         )
 
     def weighted_by(self, factors: Array, name: str) -> Data:
-        """Return data whose weights are multiplied; rows of zero weight are left out.
+        """Return data whose weights are multiplied; samples of zero weight are left out.
 
         Parameters
         ----------
@@ -70,10 +70,10 @@ class Data:
         Raises
         ------
         ValueError
-            If no row is left.
+            If no sample is left.
         """
         if not factors.any():
-            raise ValueError(f"{name} is zero for every row: nothing is left to learn from.")
+            raise ValueError(f"{name} is zero for every sample: nothing is left to learn from.")
         kept = factors > 0
         weights = factors / factors.max()  # a large sum must not overflow
         if self.weights is not None:
@@ -93,15 +93,15 @@ class Data:
 
     @property
     def chosen_images(self) -> Array:
-        """The rows of X that count."""
+        """The samples of X that count."""
         return self.X if self.rows is None else self.X[self.rows]
 
 
 @dataclass(frozen=True)
 class Samples:
-    """What is learned from: images, targets and the weight of each row (mean 1, or None).
+    """Images, targets and the weight of each sample (mean 1, or None), as the network takes them.
 
-    Mini-batches of the images go through `augment`; `fill` is what moves in from outside.
+    Mini-batches of the images go through `augment`; `fill` is its fill value.
     """
 
     images: Images

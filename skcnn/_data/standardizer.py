@@ -36,16 +36,16 @@ class Standardizer:
         *,
         first: bool = False,
     ) -> Standardizer:
-        """Learn from the rows of X, read once in chunks that are cast one at a time.
+        """Learn from samples of X, read once in chunks that are cast one at a time.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
             Images, flat.
         rows : ndarray of int or None
-            Which rows; None: all.
+            Which samples; None: all.
         weights : ndarray or None
-            Positive weight of each of the rows; None: all the same.
+            Positive weight of each of them; None: all the same.
         channels : int
             Number of channels.
         first : bool, default=False
@@ -87,7 +87,7 @@ class _Moments:
         self._mean, self._squares = np.zeros(channels), np.zeros(channels)
 
     def add(self, chunk: Array, w: Array) -> None:
-        """Take note of a chunk of shape (n, pixels, C), which is used up, of weights w."""
+        """Add a chunk of shape (n, pixels, C) and weights w; the chunk is overwritten."""
         self._rescale(chunk)
         chunk /= self._scale or 1.0
         weight = w.sum() * chunk.shape[1]

@@ -85,7 +85,7 @@ def check_data(
 
 
 def _check_weights(sample_weight: Any, X: Array, name: str) -> Array:
-    """Return weights as finite float64, one for each row of X."""
+    """Return weights as finite float64, one for each sample."""
     # scikit-learn does not look at a single number
     if isinstance(sample_weight, Number | np.generic | str):
         if not is_number(sample_weight) or not np.isfinite(float(sample_weight)):
@@ -124,7 +124,7 @@ def check_images(
 
 
 def number_check(estimator: BaseEstimator, dtype: np.dtype[Any]) -> Callable[[Array], None]:
-    """Return what raises a ValueError for rows of X that are not finite or too large for a dtype.
+    """Return what raises a ValueError for samples that are not finite or too large for a dtype.
 
     scikit-learn's setting `assume_finite` is a thread's own, and is read in the calling thread.
     """
@@ -140,7 +140,7 @@ def number_check(estimator: BaseEstimator, dtype: np.dtype[Any]) -> Callable[[Ar
 
 
 def check_outputs(outputs: Array, X: Array) -> None:
-    """Raise a ValueError if outputs of shape (n_outputs, n) for rows of X overflowed.
+    """Raise a ValueError if outputs of shape (n_outputs, n) for samples of X overflowed.
 
     Where scikit-learn's setting `assume_finite` let NaN or infinity pass, outputs may be so, too.
     """

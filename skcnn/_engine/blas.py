@@ -1,4 +1,4 @@
-"""One thread for BLAS while a network computes, since bits depend on how many it has."""
+"""One thread for BLAS while a network computes, since rounding depends on how many it has."""
 
 from __future__ import annotations
 

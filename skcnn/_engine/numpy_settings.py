@@ -1,4 +1,4 @@
-"""How NumPy's element-wise operations go about their work while a network computes."""
+"""NumPy's settings for element-wise operations while a network computes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 T = TypeVar("T")
 
 # NumPy copies what is not contiguous through a buffer, unless it comes in runs of as many elements
-# as fit. Half of a map's columns come in runs of a thousand: the default of 8,192 is too long.
+# as fit. Half of a feature map's columns come in runs of a thousand: the default of 8,192 is too
+# long.
 BUFFER_ELEMENTS = 1024
 
 

@@ -153,7 +153,7 @@ def _serve_pooling(steps: list[Step], input_shape: Shape) -> None:
 
 
 def _convolution_before(steps: Sequence[Step]) -> int | None:
-    """Return the number of the convolution that the last step sees through what has no order."""
+    """Return the convolution before the last step, if no step between needs ordered columns."""
     for number in reversed(range(len(steps) - 1)):
         traits = steps[number].operation._traits
         if Trait.CONVOLUTION in traits:

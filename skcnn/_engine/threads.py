@@ -9,12 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from threading import Lock
-from types import TracebackType
 from typing import Self, TypeVar
 
 from joblib import effective_n_jobs
 
-from skcnn._checks import is_integer
+from skcnn._checks import check_number, is_integer
 from skcnn._engine.blas import threads_outside, with_one_blas_thread
 
 T = TypeVar("T")
@@ -24,8 +23,9 @@ def thread_count(n_jobs: int | None) -> int:
     """Return how many threads `n_jobs` means, as joblib reads it.
 
     None is 1 unless a joblib context says otherwise, -1 is all cores. A worker process, as of a
-    grid search, takes no more than the share of the cores that it was given for BLAS.
+    grid search, takes no more threads than it was given for BLAS.
     """
+    check_number(n_jobs, "n_jobs")
     if n_jobs is not None and (not is_integer(n_jobs) or n_jobs == 0):
         raise ValueError(
             f"n_jobs={n_jobs!r} must be None, an integer of at least 1, or a negative integer, of "
@@ -55,12 +55,7 @@ class Team:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._helpers is not None:
             self._helpers.shutdown()
 

@@ -25,7 +25,7 @@ class Workspace:
     Parameters
     ----------
     rng : numpy.random.Generator, optional
-        For layers that draw while training (dropout).
+        For layers that are stochastic in training (dropout).
     in_place : bool, default=False
         Whether what comes into the layer may be overwritten by what goes out, as in prediction,
         where nobody needs it again.
@@ -37,7 +37,7 @@ class Workspace:
         self._storage: dict[tuple[str, np.dtype[Any]], Array] = {}
         self._buffers: dict[tuple[Any, ...], Array] = {}
         self._views: dict[tuple[str, tuple[int, ...]], tuple[Array, Any]] = {}
-        self._plans: dict[Any, Any] = {}
+        self._made: dict[Any, Any] = {}
 
     def buffer(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         """Return an uninitialized C-contiguous array; a smaller shape reuses the same memory."""
@@ -53,7 +53,7 @@ class Workspace:
 
     def part(self, name: str) -> Workspace:
         """Return the workspace of something that the owner calls, with the same generator."""
-        part = self.plan((_PART, name), Workspace)
+        part = self.once((_PART, name), Workspace)
         part.rng = self.rng
         return part
 
@@ -78,12 +78,12 @@ class Workspace:
         views: T = known[1]
         return views
 
-    def plan(self, key: Any, make: Callable[[], T]) -> T:
+    def once(self, key: Any, make: Callable[[], T]) -> T:
         """Return what `make()` returned at the first call with this key: views, index tables."""
-        plan: T | None = self._plans.get(key)
-        if plan is None:
-            plan = self._plans[key] = make()
-        return plan
+        made: T | None = self._made.get(key)
+        if made is None:
+            made = self._made[key] = make()
+        return made
 
     def _carve(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         size = prod(shape)

@@ -27,7 +27,7 @@ def warn_of_missing(estimator: Any, targets: Targets, training: Data, held_out: 
 
 
 def warn_of_first(estimator: Any, targets: Targets, data: Data) -> None:
-    """Warn of a first call that is no measure of the scale of all that follow."""
+    """Warn if the first call says too little of the scale of all samples that follow."""
     learned = [*(["X"] if estimator.standardize else []), *(["y"] if targets.has_scale else [])]
     if len(data) < FEW_SAMPLES and learned:
         found = f"n_samples={len(data)}"

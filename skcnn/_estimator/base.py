@@ -15,7 +15,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skcnn._checks import with_inner
 from skcnn._data.dtypes import resolve_dtype
 from skcnn._data.holdout import hold_out
 from skcnn._data.image_shape import array_shape, resolve_image_shape
@@ -39,9 +38,10 @@ from skcnn._estimator.parameters import (
     PARAMETER_CONSTRAINTS,
     AutoAlpha,
     check_full_batch,
-    check_inner,
-    check_magnitudes,
+    check_numbers,
     followed_score,
+    inner_of_list,
+    replace_inner,
 )
 from skcnn._estimator.sklearn_callbacks import CallbackSupportMixin, FitTasks
 from skcnn._estimator.targets import Targets
@@ -129,6 +129,22 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     network_: Network
     image_shape_: tuple[int, ...]
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return parameters by name, as everywhere in scikit-learn.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to name those of values within, too, as ``augment__shift__max_shift``.
+
+        Returns
+        -------
+        params : dict
+            By name.
+        """
+        params: dict[str, Any] = super().get_params(deep=deep)
+        return params | inner_of_list(params.get("augment")) if deep else params
+
     def set_params(self, **params: Any) -> Self:
         """Set parameters, as everywhere in scikit-learn.
 
@@ -137,7 +153,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         **params : dict
             By name. ``solver__momentum=0.5`` is a parameter of the optimizer that `solver` holds,
             which is replaced, not changed; so with `learning_rate_schedule`, `weight_averaging`,
-            `augment` and `activation`.
+            `augment`, also a list, and `activation`.
 
         Returns
         -------
@@ -149,10 +165,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         ValueError
             If there is no such parameter.
         """
-        own = self.get_params(deep=False)
-        result = with_inner(params, own)
-        check_inner(result, own)
-        super().set_params(**result)
+        super().set_params(**replace_inner(params, self.get_params(deep=False)))
         return self
 
     def __getstate__(self) -> dict[str, Any]:
@@ -175,6 +188,11 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True  # images; there is no tag for four and five axes
         return tags
+
+    def _validate_params(self) -> None:
+        """Check each parameter by itself; scikit-learn's check fails at numbers of some kinds."""
+        check_numbers(self)
+        super()._validate_params()
 
     def _check_y(self, y: Any, name: str) -> Array:
         """Return y as an array with one entry a sample, or raise a ValueError."""
@@ -225,7 +243,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         earlier: Fitted | None,
     ) -> Given:
         """Check what a fit is given, by itself and against an earlier call."""
-        check_magnitudes(self)
+        check_numbers(self)
         check_full_batch(self)
         checked = self if earlier else unfitted_copy(self)  # scikit-learn writes on what it checks
         check = partial(check_data, checked, check_targets=self._check_y)

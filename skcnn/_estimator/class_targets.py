@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 
 class ClassWeights(NamedTuple):
-    """The weight of each class; of classes of zero weight, which targets do not know, too."""
+    """The weight of each class, with those of zero weight, which targets leave out."""
 
     classes: Array
     weights: Array
@@ -98,7 +98,7 @@ class ClassTargets:
 
     @property
     def has_scale(self) -> bool:
-        """Return that classes have none."""
+        """False: classes have no scale."""
         return False
 
     @property

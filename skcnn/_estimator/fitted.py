@@ -48,17 +48,17 @@ class Fitted:
     image_shape : tuple of int
         Shape of one image.
     standardizer : Standardizer or None
-        What is done to X.
+        What X is standardized with; None: X is used as it is.
     targets : Targets
         What y is.
     seed : ndarray of int
         What all generators are made from.
     fill : ndarray of shape (channels,) or None
-        What augmentation moves in from outside, the training mean; None: zeros.
+        Fill value of augmentation, the training mean; None: zeros.
     network : Network
         As it predicts.
     state : TrainingState
-        To go on from.
+        To continue training from.
     history : list of dict
         A record of each epoch, but for the first ones that are not kept.
     validation : dict
@@ -93,7 +93,7 @@ class Fitted:
         return array_shape(self.image_shape, self.channels)
 
     def images(self, X: Array, rows: Array | None = None, check: Any = None) -> Images:
-        """Return rows of X as the network takes them; `check` is asked about them."""
+        """Return samples of X as the network takes them; `check` is asked about them."""
         return Images(
             X,
             self.image_shape,

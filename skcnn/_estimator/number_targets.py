@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from reprlib import repr as repr_of  # of no more than a few words
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,24 @@ class NumberTargets:
     @staticmethod
     def check(y: Any, name: str) -> Array:
         """Return y as an array of finite float64, or raise a ValueError."""
+        if getattr(getattr(y, "dtype", None), "kind", "") in ("m", "M"):
+            raise ValueError(
+                f"{name} holds dates or times, but numbers are needed. Convert it to numbers "
+                f"before, such as seconds since a time."
+            )
         try:
             y = check_array(y, dtype=np.float64, ensure_2d=False, input_name=name)
         except OverflowError as error:
             raise ValueError(f"{name} holds an integer that no float can hold: {error}.") from error
+        except (TypeError, ValueError) as error:
+            stranger = _first_non_number(y)
+            if stranger is None:
+                raise
+            raise ValueError(
+                f"{name} holds {repr_of(stranger)}, which is not a real number. "
+                f"ScratchCNNRegressor predicts numbers: convert {name}, or use "
+                f"ScratchCNNClassifier to predict classes."
+            ) from error
         if y.ndim == 0 or (y.ndim == 2 and y.shape[1] == 0):
             raise ValueError(
                 f"{name} has shape {y.shape}, but numbers of shape (n_samples,) or "
@@ -69,7 +84,7 @@ class NumberTargets:
 
     @property
     def has_scale(self) -> bool:
-        """Return that each column has one."""
+        """True: each column has one."""
         return True
 
     @property
@@ -158,3 +173,15 @@ class NumberTargets:
                 f"{name} has {n_outputs} output(s), but the y of the first fit has "
                 f"{self.n_outputs}. Give as many columns, or fit a clone to start again."
             )
+
+
+def _first_non_number(y: Any) -> Any:
+    """Return the first value of y that is no real number, missing ones and lists aside."""
+    for value in np.asarray(y, dtype=object).ravel():
+        if value is None or isinstance(value, tuple | list | np.ndarray):
+            continue
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return value
+    return None

@@ -7,7 +7,6 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.exceptions import ConvergenceWarning
 
 from skcnn._data.dtypes import largest_magnitude
@@ -15,8 +14,8 @@ from skcnn._data.samples import Data, Samples
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import thread_count
 from skcnn._estimator.fitted import Fitted
-from skcnn._estimator.parameters import takes_all_samples
-from skcnn._training.epochs import Plan
+from skcnn._estimator.parameters import resolve_alpha, takes_all_samples
+from skcnn._training.epochs import TrainingSettings
 from skcnn._training.evaluation import Validation
 from skcnn._training.prediction import outputs_of
 from skcnn._training.stopping import DivergenceError
@@ -35,14 +34,17 @@ from skcnn.layers import (
 )
 from skcnn.network import Network
 
-Array = npt.NDArray[Any]
-
 # Fits of fewer epochs, or of fewer steps, may well end before they have learned anything.
 LEAST_EPOCHS, LEAST_STEPS = 5, 20
-# Where nearly all samples are of one class, to say so always has a smaller loss than this.
+# Where nearly all samples are of one class, always predicting it has a smaller loss than this.
 LEAST_CONSTANT = 0.01
 # A loss within this fraction of a constant's is no better.
 NO_BETTER = 1e-4
+# "lbfgs" has converged if so many iterations lowered the loss, which begins near 1, by no more than
+# this, relative and absolute.
+LAST_ITERATIONS, WORTHWHILE, WORTHWHILE_AT_ALL = 10, 1e-4, 1e-5
+# From here on an alpha, a fraction or a bound of the gradient may leave nothing to be learned.
+LARGE_ALPHA, LARGE_FRACTION, SMALL_NORM = 1.0, 0.5, 0.01
 # Magnitudes of X that are not scaled, where nothing else explains that training diverged.
 UNSCALED = 1e3
 # Layers that make nothing larger but by their parameters.
@@ -117,33 +119,83 @@ def warn_if_nothing_learned(
     loss = with_one_blas_thread(lambda: validation.measure(trained.network).loss)
     if loss < worst:
         return
-    rate = "" if full_batch else f"another learning_rate (now {estimator.learning_rate}), "
+    remedies = _too_strong(estimator)
+    if not full_batch:
+        remedies.append(f"another learning_rate (now {estimator.learning_rate})")
+    remedies.append(f"more epochs (now max_iter={estimator.max_iter})")
     scaling = "scaled X" if estimator.standardize else "standardize=True or scaled X"
     warnings.warn(
         f"The fit has learned nothing: the loss on the training data is {loss:.4g} in the end, no "
-        f"better than the {constant:.4g} of always predicting {targets.constant}. Try {rate}more "
-        f"epochs (now max_iter={estimator.max_iter}) or {scaling}.",
+        f"better than the {constant:.4g} of always predicting {targets.constant}. Try "
+        f"{', '.join(remedies)} or {scaling}.",
         ConvergenceWarning,
         stacklevel=9,  # where the user calls fit
     )
 
 
+def _too_strong(estimator: Any) -> list[str]:
+    """Return what to do about regularization so strong that it may leave nothing to learn."""
+    remedies, alpha = [], resolve_alpha(estimator)
+    if alpha >= LARGE_ALPHA:
+        remedies.append(f"a smaller alpha (now {alpha:g})")
+    names = ["label_smoothing"]
+    if estimator.layers is None:
+        names = ["dropout", "block_dropout", *names]
+    else:
+        remedies += [
+            f"a smaller rate of {layer}"
+            for layer in estimator.layers
+            if isinstance(layer, Dropout | SpatialDropout) and layer.rate > LARGE_FRACTION
+        ]
+    for name in names:
+        value = getattr(estimator, name, 0.0)  # the regressor has no label_smoothing
+        if value > LARGE_FRACTION:
+            remedies.append(f"a smaller {name} (now {value})")
+    norm = estimator.max_grad_norm
+    if norm is not None and norm < SMALL_NORM:
+        remedies.append(f"a larger max_grad_norm (now {norm})")
+    return remedies
+
+
+def warn_if_still_falling(estimator: Any, history: list[dict[str, Any]]) -> None:
+    """Give a ConvergenceWarning if the last iterations of "lbfgs" still lowered the loss.
+
+    Parameters
+    ----------
+    estimator : BaseCNN
+        Its parameters.
+    history : list of dict
+        Records of the iterations of this fit, which `max_iter` has ended.
+    """
+    losses = [record["loss"] for record in history[-LAST_ITERATIONS - 1 :]]
+    worthwhile = max(WORTHWHILE * losses[0], WORTHWHILE_AT_ALL)
+    if len(losses) > 1 and losses[0] - losses[-1] <= worthwhile:
+        return
+    tol = "a tol such as 1e-4" if not estimator.tol else f"a larger tol than {estimator.tol}"
+    warnings.warn(
+        f"solver='lbfgs' was stopped by max_iter={estimator.max_iter} before it converged. Set a "
+        f"larger max_iter, usually of some hundreds, or {tol}, which ends sooner.",
+        ConvergenceWarning,
+        stacklevel=12,  # where the user calls fit
+    )
+
+
 def divergence(
-    estimator: Any, plan: Plan, start: Fitted, training: Data, held_out: Data | None
+    estimator: Any, settings: TrainingSettings, start: Fitted, training: Data, held_out: Data | None
 ) -> str:
     """Return what the message of the error that ends a fit says after the number of the epoch."""
     if takes_all_samples(estimator.solver):
         text = "solver='lbfgs'. "
         remedy = "Scale the input, use a larger alpha, or another solver."
     else:
-        text = f"learning_rate={plan.learning_rate:g} and alpha={plan.alpha:g}. "
-        remedy = _remedy_of_steps(estimator, plan, start)
+        text = f"learning_rate={settings.learning_rate:g} and alpha={settings.alpha:g}. "
+        remedy = _remedy_of_steps(estimator, settings, start)
     return text + (remedy or _remedy_of_input(estimator, start, training, held_out))
 
 
-def _remedy_of_steps(estimator: Any, plan: Plan, start: Fitted) -> str:
+def _remedy_of_steps(estimator: Any, settings: TrainingSettings, start: Fitted) -> str:
     """Return what to do about steps that are too long by themselves; "" if none is."""
-    rate, alpha, state = plan.learning_rate, plan.alpha, start.state
+    rate, alpha, state = settings.learning_rate, settings.alpha, start.state
     if not isinstance(estimator.learning_rate_schedule, str) and state.schedule_state is not None:
         factor = state.factor(None)
         if rate <= 1 < rate * factor:

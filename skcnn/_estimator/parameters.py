@@ -9,22 +9,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import get_scorer_names
 
-from skcnn._checks import is_number
+from skcnn._checks import check_number, with_inner
 from skcnn._data.sklearn_compat import Interval, Options, StrOptions
 from skcnn._estimator.blocks import ACTIVATIONS, POOLINGS, Architecture
-from skcnn._training.epochs import Plan
+from skcnn._training.epochs import TrainingSettings
 from skcnn._training.stopping import Patience
-from skcnn.augmentation import Augmentation
+from skcnn.augmentation import Augmentation, Compose
 from skcnn.layers import Activation, BatchNorm, Dropout
 from skcnn.optimizers import OPTIMIZERS, Optimizer
 from skcnn.schedules import SCHEDULES, Schedule
 from skcnn.weight_averaging import AVERAGINGS, WeightAveraging
 
-# batch_size="auto": the rows of an epoch divided by so many steps, within these sizes; large data
-# begin where 500 steps are as many rows as the largest size for small data.
+# batch_size="auto": the samples of an epoch divided by so many steps, within these sizes; large
+# data begin where 500 mini-batches of the largest size for small data make an epoch.
 AUTO_STEPS, AUTO_STEPS_LARGE = 50, 500
 AUTO_BATCH_SIZES, AUTO_BATCH_SIZE_LARGE = (8, 32), 128
-# What has no meaning, or makes the loss random, where all rows are taken at once.
+# What has no meaning, or makes the loss random, in full-batch training.
 MINI_BATCH_DEFAULTS: dict[str, Any] = {
     "batch_size": "auto",
     "dropout": 0.0,
@@ -93,6 +93,39 @@ NAMED: dict[str, dict[str, type]] = {
 }
 
 
+def inner_of_list(augment: Any) -> dict[str, Any]:
+    """Return the parameters within a list of augmentations by name, as a Compose has them."""
+    if not isinstance(augment, tuple | list):
+        return {}
+    inner = Compose(augment).get_params()
+    return {f"augment__{name}": value for name, value in inner.items() if name != "steps"}
+
+
+def replace_inner(params: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters in which ``outer__inner`` has become a value of ``outer``.
+
+    Parameters
+    ----------
+    params : dict
+        What is to be set.
+    own : dict
+        What there is by name.
+
+    Raises
+    ------
+    ValueError
+        If a value has no such parameter.
+    """
+    augment = params.get("augment", own.get("augment"))
+    if isinstance(augment, tuple | list) and any(name[:9] == "augment__" for name in params):
+        result = with_inner({**params, "augment": Compose(augment)}, own)
+        result["augment"] = [*result["augment"].steps]
+    else:
+        result = with_inner(params, own)
+    check_inner(result, own)
+    return result
+
+
 def check_inner(params: dict[str, Any], own: dict[str, Any]) -> None:
     """Raise a ValueError if ``outer__inner`` is to be set of a value that has no parameters."""
     for key in params:
@@ -107,14 +140,10 @@ def check_inner(params: dict[str, Any], own: dict[str, Any]) -> None:
             )
 
 
-def check_magnitudes(estimator: Any) -> None:
-    """Raise a ValueError if a parameter is an integer that no float can hold."""
+def check_numbers(estimator: Any) -> None:
+    """Raise a ValueError if a parameter is a number that cannot be computed with."""
     for name, value in vars(estimator).items():
-        if isinstance(value, Integral) and not is_number(value):
-            raise ValueError(
-                f"{name} is an integer of {int(value).bit_length()} bits, too large to compute "
-                f"with. Give a number below {np.finfo(np.float64).max:.3g}."
-            )
+        check_number(value, name)
 
 
 def make_architecture(estimator: Any) -> Architecture:
@@ -124,7 +153,7 @@ def make_architecture(estimator: Any) -> Architecture:
 
 
 def make_optimizer(solver: str | Optimizer) -> Optimizer:
-    """Return the optimizer; where the solver has none, one that is never asked."""
+    """Return the optimizer; where the solver has none, one that is never used."""
     if isinstance(solver, Optimizer):
         return solver
     return Optimizer() if takes_all_samples(solver) else OPTIMIZERS[solver]()
@@ -143,9 +172,9 @@ def make_patience(estimator: Any) -> Patience:
     return Patience(tol or 0.0 if estimator.early_stopping else tol, estimator.n_iter_no_change)
 
 
-def make_plan(estimator: Any, n: int, n_epochs: int | None) -> Plan:
+def make_settings(estimator: Any, n: int, n_epochs: int | None) -> TrainingSettings:
     """Return how epochs go through n samples."""
-    return Plan(
+    return TrainingSettings(
         resolve_batch_size(estimator.batch_size, n),
         float(estimator.learning_rate),  # NumPy's half precision would round each product
         float(resolve_alpha(estimator)),
@@ -203,8 +232,8 @@ def check_full_batch(estimator: Any) -> None:
         clash += [str(layer) for layer in estimator.layers if isinstance(layer, kinds)]
     if clash:
         raise ValueError(
-            f"solver='lbfgs' takes all rows at once and needs the same loss whenever it comes "
-            f"back to the same weights, so it cannot be combined with {', '.join(clash)}. "
+            f"solver='lbfgs' takes all samples at once and needs the same loss whenever it "
+            f"comes back to the same weights, so it cannot be combined with {', '.join(clash)}. "
             f"Leave that out, or use solver='adam' or 'sgd'."
         )
 

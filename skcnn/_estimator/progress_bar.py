@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from time import perf_counter
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 # Seconds between updates: a mini-batch may take less than drawing does.
@@ -15,7 +15,7 @@ class Bar(Protocol):
     """What draws one bar, from its making to `close`."""
 
     def update(self, n: int) -> object:
-        """Move the bar by n rows."""
+        """Move the bar by n samples."""
 
     def close(self) -> object:
         """Take the bar away."""
@@ -27,10 +27,10 @@ class EpochBar:
     Parameters
     ----------
     total : int
-        Rows of an epoch.
+        Samples of an epoch.
     shown : bool
         Whether there is anything to see. Without rich and tqdm there is not, which a warning says
-        once, nor where the output is neither a terminal nor a notebook.
+        once in a process, nor where the output is neither a terminal nor a notebook.
     """
 
     def __init__(self, total: int, *, shown: bool) -> None:
@@ -47,18 +47,14 @@ class EpochBar:
         self._bar = make_bar(description, self._total)
         if self._bar is None:
             self._shown = False
-            warnings.warn(
-                "verbose=2 shows a bar within each epoch where rich or tqdm is installed: pip "
-                "install rich (in a notebook: rich ipywidgets). Now there are lines only.",
-                stacklevel=2,
-            )
+            say_what_to_install()
 
-    def advance(self, n_rows: int) -> None:
+    def advance(self, n_samples: int) -> None:
         """Take note of a mini-batch; close after the last one."""
         if self._bar is None:
             return
-        self._done += n_rows
-        self._waiting += n_rows
+        self._done += n_samples
+        self._waiting += n_samples
         now = perf_counter()
         if now - self._updated >= INTERVAL:
             self._bar.update(self._waiting)
@@ -75,13 +71,18 @@ class EpochBar:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
+
+
+@cache
+def say_what_to_install() -> None:
+    """Warn, once in a process, that there is nothing to draw a bar with."""
+    warnings.warn(
+        "verbose=2 shows a bar within each epoch where rich or tqdm is installed: pip install rich "
+        "(in a notebook: rich ipywidgets). Now there are lines only.",
+        stacklevel=15,  # where the user calls fit
+    )
 
 
 class RichBar:
@@ -118,6 +119,6 @@ def make_bar(description: str, total: int) -> Bar | None:
         from tqdm import tqdm
     except ImportError:
         return None
-    bar: Any = tqdm(desc=description, total=total, unit="row", leave=False, disable=None)
+    bar: Any = tqdm(desc=description, total=total, unit="sample", leave=False, disable=None)
     drawn: Bar = bar
     return drawn

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from math import isnan, nan
 from threading import get_ident
-from typing import Any
+from typing import Any, cast
 
 import numpy.typing as npt
 from sklearn.base import is_classifier
@@ -49,8 +50,8 @@ def validation_score(
     weights = held_out.relative_weights
     if weights is not None and not takes_sample_weight(scorer):
         raise ValueError(
-            f"scoring={scoring!r} does not take sample_weight, but rows of the validation set "
-            f"differ in weight. Use a scorer with a parameter sample_weight."
+            f"scoring={scoring!r} does not take sample_weight, but samples of the validation "
+            f"set differ in weight. Use a scorer with a parameter sample_weight."
         )
     model = unfitted_copy(estimator)
     vars(model).update(fitted.attributes)
@@ -79,20 +80,38 @@ def validation_score(
             reason = _tells_nothing(value, [_ask(partial(score_of, each))[0] for each in wrong])
         if reason:
             raise ValueError(_advice(estimator, scoring, reason))
-    return score
+    return warning_once(score)
 
 
-class _InThisThread:
+def warning_once(score: Callable[[Network], Any]) -> Callable[[Network], Any]:
+    """Return the function, which shows each distinct warning of its calls once.
+
+    Which warnings are shown, ignored or errors is decided as always, where they are given.
+    """
+    shown: set[str] = set()
+
+    def asked(network: Network) -> Any:
+        with _filters({"ignore": Warning}, shown):
+            return score(network)
+
+    return asked
+
+
+class _Pattern:
     """What a filter of warnings takes for a pattern: matches in one thread, until it is ended.
 
     Filters are the process's. Of threads whose `catch_warnings` overlap, one leaves those of the
     other behind; these then do nothing, and the next that comes takes them away.
+
+    Parameters
+    ----------
+    shown : set of str or None
+        Texts that match; one that is new is added. None: all match.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shown: set[str] | None) -> None:
         self._thread: int | None = get_ident()
-        known: Any = warnings.filters
-        known[:] = [one for one in known if not getattr(one[1], "is_ended", False)]
+        self._shown = shown
 
     @property
     def is_ended(self) -> bool:
@@ -101,11 +120,31 @@ class _InThisThread:
 
     def match(self, text: str) -> bool:
         """Return whether the filter is for a warning that is given now."""
-        return get_ident() == self._thread
+        if get_ident() != self._thread:
+            return False
+        if self._shown is None or text in self._shown:
+            return True
+        self._shown.add(text)
+        return False
 
     def end(self) -> None:
         """Match nothing from now on."""
         self._thread = None
+
+
+@contextmanager
+def _filters(actions: dict[str, type[Warning]], shown: set[str] | None = None) -> Iterator[None]:
+    """Filter the warnings of this thread, the last action first; with `shown`, repeated ones."""
+    pattern, filters = _Pattern(shown), cast(list[Any], warnings.filters)
+    filters[:] = [each for each in filters if not getattr(each[1], "is_ended", False)]
+    try:
+        with warnings.catch_warnings():
+            filters = cast(list[Any], warnings.filters)
+            for action, category in actions.items():
+                filters.insert(0, (action, pattern, category, None, 0))
+            yield
+    finally:
+        pattern.end()
 
 
 def _ask(score: Callable[[], Any], *, strict: bool = False) -> tuple[float, str]:
@@ -119,18 +158,12 @@ def _ask(score: Callable[[], Any], *, strict: bool = False) -> tuple[float, str]
         Whether a warning is a reason, too: scikit-learn's scorers warn of right predictions if
         their score means nothing.
     """
-    here = _InThisThread()
+    actions: dict[str, type[Warning]] = {"ignore": Warning}
     try:
-        with warnings.catch_warnings():
-            filters: Any = warnings.filters
-            filters.insert(0, ("ignore", here, Warning, None, 0))
-            if strict:
-                filters.insert(0, ("error", here, UserWarning, None, 0))
+        with _filters(actions | ({"error": UserWarning} if strict else {})):
             value = float(score())
     except Exception as error:  # whatever it is, training would end with it
         return nan, str(error).rstrip(".")
-    finally:
-        here.end()
     return value, f"the score would be {value}" if isnan(value) else ""
 
 

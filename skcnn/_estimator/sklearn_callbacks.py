@@ -9,8 +9,8 @@ try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:  # before 1.9
 
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in for scikit-learn's; there is no set_callbacks."""
+    class CallbackSupportMixin:  # type: ignore[no-redef]  # the only one before 1.9
+        """In place of scikit-learn's, without set_callbacks."""
 
 
 __all__ = ["Attributes", "CallbackSupportMixin", "FitTasks"]

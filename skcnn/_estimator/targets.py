@@ -18,7 +18,7 @@ class Targets(Protocol):
 
     @property
     def loss(self) -> Loss:
-        """What training makes small."""
+        """The training loss."""
         ...
 
     @property
@@ -38,7 +38,7 @@ class Targets(Protocol):
 
     @property
     def constant(self) -> str:
-        """What the best prediction that does not look at X is called."""
+        """Name of the best constant prediction."""
         ...
 
     def loss_of_constant(self, targets: Array, weights: Array | None) -> float:

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from typing import Any
-from warnings import warn
-
-from sklearn.exceptions import ConvergenceWarning
 
 from skcnn._data.mini_batches import mini_batches
 from skcnn._data.samples import Data, Samples
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import Team, thread_count
 from skcnn._estimator.fitted import Fitted
-from skcnn._estimator.outcome import check_finite, divergence, warn_if_nothing_learned
+from skcnn._estimator.outcome import (
+    check_finite,
+    divergence,
+    warn_if_nothing_learned,
+    warn_if_still_falling,
+)
 from skcnn._estimator.parameters import (
     make_patience,
-    make_plan,
+    make_settings,
     resolve_alpha,
     takes_all_samples,
 )
 from skcnn._estimator.progress_bar import EpochBar
 from skcnn._estimator.scoring import validation_score
 from skcnn._estimator.sklearn_callbacks import FitTasks
-from skcnn._training.epochs import Plan, train
+from skcnn._training.epochs import TrainingSettings, train
 from skcnn._training.evaluation import Validation
 from skcnn._training.lbfgs import Objective, train_lbfgs
 from skcnn._training.recorder import Recorder, Snapshot
 from skcnn._training.statistics import Statistics
 from skcnn._training.stopping import DivergenceError, Patience
+from skcnn.layers import BatchNorm
+from skcnn.network import Network
 
 # How many records partial_fit keeps: each call copies them.
 STREAM_RECORDS = 1000
@@ -54,17 +58,19 @@ def train_model(
     training, held_out : Data
         What to learn from, and what to measure after each epoch.
     n_epochs : int or None
-        The most there will be; None: one of nobody knows how many.
+        The most there will be; None: one epoch of an unknown number.
     tasks : FitTasks
         Told of each epoch.
     keep_state : bool
         Whether to keep what only further training needs.
     """
     samples = start.samples(training, "y", estimator.augment)
-    plan = make_plan(estimator, len(samples), n_epochs)
+    settings = make_settings(estimator, len(samples), n_epochs)
     full_batch = takes_all_samples(estimator.solver)
-    batch_size = len(samples) if full_batch else plan.batch_size
-    mini_batches(len(samples), batch_size, start.network.minimum_batch_size)  # or raise
+    batch_size = len(samples) if full_batch else settings.batch_size
+    network = start.network
+    least = network.minimum_batch_size
+    mini_batches(len(samples), batch_size, least, _strictest_layer(network))  # or raise
     bar = EpochBar(len(samples), shown=estimator.verbose > 1 and not full_batch)
     keep_best = estimator.early_stopping
     first_step = start.state.steps
@@ -89,7 +95,7 @@ def train_model(
         return tasks.end_epoch(attributes)
 
     recorder = Recorder(
-        start.network,
+        network,
         start.state,
         start.n_iter,
         make_patience(estimator) if n_epochs else Patience(None, 1),
@@ -99,12 +105,16 @@ def train_model(
         after_epoch,
         before_epoch,
         # of a stream, one call's samples are too few to take statistics of
-        Statistics(samples, plan.batch_size, thread_count(estimator.n_jobs)) if n_epochs else None,
+        Statistics(samples, settings.batch_size, thread_count(estimator.n_jobs))
+        if n_epochs
+        else None,
     )
     tasks.begin()
     interrupt = None
     try:
-        with_one_blas_thread(lambda: _run_epochs(estimator, start, samples, plan, recorder, bar))
+        with_one_blas_thread(
+            lambda: _run_epochs(estimator, start, samples, settings, recorder, bar)
+        )
         trained = left_behind()
         check_finite(estimator, start, trained, training, samples.images)
         if n_epochs:
@@ -112,7 +122,7 @@ def train_model(
             warn_if_nothing_learned(estimator, trained, samples, *length)
     except DivergenceError as error:
         epoch = min(recorder.n_epochs, start.n_iter + (n_epochs or 1) - 1) + 1
-        what = divergence(estimator, plan, start, training, held_out)
+        what = divergence(estimator, settings, start, training, held_out)
         raise ValueError(f"Training diverged: {error} in epoch {epoch} with {what}") from error
     except KeyboardInterrupt as stop:
         if recorder.finished is None:
@@ -125,7 +135,7 @@ def _run_epochs(
     estimator: Any,
     start: Fitted,
     samples: Samples,
-    plan: Plan,
+    settings: TrainingSettings,
     recorder: Recorder,
     bar: EpochBar,
 ) -> None:
@@ -133,8 +143,8 @@ def _run_epochs(
     network, state, loss = start.network, start.state, start.targets.loss
     with Team(thread_count(estimator.n_jobs)) as team, bar:
         if not takes_all_samples(estimator.solver):
-            epochs = train(network, loss, samples, plan, state, team, bar.advance)
-            recorder.draw(epochs, plan.n_epochs or 1)
+            epochs = train(network, loss, samples, settings, state, team, bar.advance)
+            recorder.draw(epochs, settings.n_epochs or 1)
             recorder.complete()
             return
         objective = Objective(network, loss, samples, resolve_alpha(estimator), state, team)
@@ -142,12 +152,13 @@ def _run_epochs(
         point = network.parameters.copy()
         most = estimator.max_iter
         if not train_lbfgs(objective, point, most, recorder.before_epoch, recorder.note):
-            warn(
-                f"solver='lbfgs' was stopped by max_iter={most} before it converged. Set a larger "
-                f"max_iter, usually of some hundreds, or a tol such as 1e-4, which ends sooner.",
-                ConvergenceWarning,
-                stacklevel=11,
-            )
+            warn_if_still_falling(estimator, recorder.records)
+
+
+def _strictest_layer(network: Network) -> str:
+    """Return which layer asks for the largest mini-batches, "" if it is batch normalization."""
+    layer = max(network.layers, key=lambda layer: layer.minimum_batch_size)
+    return "" if isinstance(layer, BatchNorm) else str(layer)
 
 
 def _validation(estimator: Any, start: Fitted, held_out: Data) -> Validation:

@@ -28,10 +28,10 @@ Array = npt.NDArray[Any]
 
 
 class Epoch(NamedTuple):
-    """What one epoch of training came to.
+    """Results of one epoch of training.
 
     `loss` and `accuracy` are weighted means over the epoch's batches, each as it was before its
-    step; a loss that knows no right and wrong has the accuracy None. `learning_rate` is that of
+    step; accuracy is None for a loss without correct predictions. `learning_rate` is that of
     the first step, None where there is none; `seconds` is wall time.
     """
 
@@ -42,13 +42,13 @@ class Epoch(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingSettings:
     """How an epoch goes through the samples, and how far its steps reach.
 
     Parameters
     ----------
     batch_size : int
-        Rows of a mini-batch.
+        Samples of a mini-batch.
     learning_rate : float
         Step size, which the schedule multiplies.
     alpha : float, default=0.0
@@ -77,23 +77,23 @@ def train(
     network: Network,
     loss: Loss,
     samples: Samples,
-    plan: Plan,
+    settings: TrainingSettings,
     state: TrainingState,
     team: Team,
     after_step: Callable[[int], object] | None = None,
 ) -> Iterator[Epoch]:
-    """Train in place, without end: each item that is drawn is one epoch over the samples.
+    """Train in place, without end: each item of the iterator is one epoch over the samples.
 
     Parameters
     ----------
     network : Network
         Its parameters and state change.
     loss : Loss
-        What to make small: for a batch, the sum of weight * loss over its rows, divided by
+        Training loss: for a batch, the sum of weight * loss over its samples, divided by
         their number. Weights have mean 1 over the samples.
     samples : Samples
         What to learn from.
-    plan : Plan
+    settings : TrainingSettings
         Batch size, learning rate, decay, shuffling.
     state : TrainingState
         Optimizer, schedule, their states, and generators; changes. Its `note` is for the caller,
@@ -101,7 +101,7 @@ def train(
     team : Team
         Who computes; any number of threads gives the same bits.
     after_step : callable, default=None
-        Told the number of rows after each mini-batch.
+        Told the number of samples after each mini-batch.
 
     Yields
     ------
@@ -115,19 +115,19 @@ def train(
     step = BatchGradient(network, loss, samples, state.drawing, team)
     state.start(network.parameters)
     n = len(samples)
-    parts = mini_batches(n, plan.batch_size, network.minimum_batch_size)
+    parts = mini_batches(n, settings.batch_size, network.minimum_batch_size)
 
     def run(epoch: int) -> tuple[float, list[float | None], list[float]]:
         total, correct, rates = 0.0, [], []
-        order = state.shuffling.permutation(n) if plan.shuffle else np.arange(n)
+        order = state.shuffling.permutation(n) if settings.shuffle else np.arange(n)
         for part in parts:
-            factor = state.factor(plan.fraction(epoch + part.start / n))
-            rates.append(plan.learning_rate * factor)
+            factor = state.factor(settings.fraction(epoch + part.start / n))
+            rates.append(settings.learning_rate * factor)
             value, batch_correct = step.run(order[part])
             _check_finite(value)
             total += value
             correct.append(batch_correct)
-            _move(network, step.gradient, rates[-1], plan, state)
+            _move(network, step.gradient, rates[-1], settings, state)
             state.average_step(network)
             if after_step is not None:
                 after_step(part.stop - part.start)
@@ -137,18 +137,20 @@ def train(
         start, epoch_run = perf_counter(), partial(run, epoch)
         total, correct, rates = with_numpy_settings(epoch_run, short_buffers=True, all="ignore")
         check_epoch(total / n, network.parameters, network.state)
-        state.average_epoch(network, plan.fraction(epoch + 1))
+        state.average_epoch(network, settings.fraction(epoch + 1))
         right = [weight for weight in correct if weight is not None]
         accuracy = sum(right) / n if right else None
         yield Epoch(total / n, accuracy, rates[0], perf_counter() - start)
 
 
-def _move(network: Network, gradient: Array, rate: float, plan: Plan, state: TrainingState) -> None:
+def _move(
+    network: Network, gradient: Array, rate: float, settings: TrainingSettings, state: TrainingState
+) -> None:
     """Clip the gradient, shrink the weights and take one step."""
-    if plan.max_grad_norm is not None:
-        clip(gradient, plan.max_grad_norm)
-    if plan.alpha:
-        decay(network.parameters[network.decayed], rate, plan.alpha)
+    if settings.max_grad_norm is not None:
+        clip(gradient, settings.max_grad_norm)
+    if settings.alpha:
+        decay(network.parameters[network.decayed], rate, settings.alpha)
     state.step(network.parameters, gradient, rate)
 
 

@@ -1,4 +1,4 @@
-"""Rows that are held out, and what a network makes of them after each epoch."""
+"""Samples that are held out, and what a network makes of them after each epoch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 
 class Measured(NamedTuple):
-    """Mean loss of the held-out rows, and the score, of which more is better."""
+    """Mean loss of the held-out samples, and the score, greater for better networks."""
 
     loss: float
     score: float
@@ -83,7 +83,7 @@ class Validation:
             score = None if correct is None else correct / n
         if not is_number(score) or np.isnan(float(score)):
             raise ValueError(
-                f"scoring gave {score!r} for the validation set. It must give one number, of "
-                f"which more is better."
+                f"scoring gave {score!r} for the validation set. It must give one number, "
+                f"greater for better models."
             )
         return Measured(value, float(score))

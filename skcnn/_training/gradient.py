@@ -21,7 +21,7 @@ from skcnn.network import Network
 Array = npt.NDArray[Any]
 T = TypeVar("T")
 
-# The most rows of a micro-batch, and the least work.
+# The most samples of a micro-batch, and the least work.
 MICRO_BATCH_SAMPLES = 64
 MICRO_BATCH_MULTIPLY_ADDS = 3_000_000
 # Threads wait for the interpreter now and then: one alone does a micro-batch of less work sooner.
@@ -50,18 +50,18 @@ class RandomStreams:
 
 
 def split(rows: Array, multiply_adds: int, least: int = 1) -> list[Array]:
-    """Split the rows of a mini-batch into micro-batches of nearly equal size.
+    """Split the samples of a mini-batch into micro-batches of nearly equal size.
 
-    The split depends on the number of rows and on the work for each of them, not on threads, so
-    that the order of every sum is fixed. No micro-batch has fewer than `least` rows, unless the
-    mini-batch has.
+    The split depends on the number of samples and on the work for each of them, not on threads,
+    so that the order of every sum is fixed. No micro-batch has fewer than `least` samples, unless
+    the mini-batch has.
 
     Parameters
     ----------
     rows : ndarray of shape (n,)
-        Row numbers.
+        Indices of the samples.
     multiply_adds : int
-        Work for one row.
+        Work for one sample.
     least : int, default=1
         See :attr:`skcnn.network.Network.minimum_batch_size`.
     """
@@ -75,7 +75,7 @@ def split(rows: Array, multiply_adds: int, least: int = 1) -> list[Array]:
 
 
 class Task(NamedTuple):
-    """One micro-batch: its number in the mini-batch, its rows and what it draws from."""
+    """One micro-batch: its number in the mini-batch, its samples and its generator."""
 
     number: int
     rows: Array
@@ -90,9 +90,9 @@ class MicroBatches:
     network : Network
         What they go through.
     samples : Samples
-        What mini-batches are rows of.
+        What mini-batches are taken from.
     drawing : RandomStreams
-        For layers that draw, and for augmentation.
+        For stochastic layers and augmentation.
     team : Team
         Who computes.
 
@@ -171,9 +171,9 @@ class BatchGradient:
     loss : Loss
         What to differentiate.
     samples : Samples
-        What mini-batches are rows of.
+        What mini-batches are taken from.
     drawing : RandomStreams
-        For layers that draw.
+        For stochastic layers.
     team : Team
         Who computes.
 
@@ -193,7 +193,7 @@ class BatchGradient:
         self.gradient = self._slots[0].gradient
 
     def run(self, rows: Array) -> tuple[float, float | None]:
-        """Compute the gradient for these rows; return their loss and the weight of correct ones.
+        """Compute the gradient for these samples; return their loss and the weight of correct ones.
 
         Where predictions cannot be correct, the latter is None.
         """

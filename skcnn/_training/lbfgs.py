@@ -1,4 +1,4 @@
-"""L-BFGS: gradients over all samples, and steps that know their curvature."""
+"""L-BFGS: full-batch gradients, and steps that follow an estimate of the curvature."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from skcnn.network import Network
 
 Array = npt.NDArray[Any]
 
-# Rows whose gradient is computed at a time: memory does not grow with the samples.
-CHUNK_ROWS = 1024
+# Samples whose gradient is computed at a time: memory does not grow with the samples.
+CHUNK_SAMPLES = 1024
 # Trials along one direction, and evaluations for each iteration, are as good as unlimited.
 LINE_SEARCH_STEPS = 50
 EVALUATIONS = 100
@@ -43,7 +43,7 @@ class Objective:
     network : Network
         Its parameters are set to each point that is asked about.
     loss : Loss
-        What to make small.
+        Training loss.
     samples : Samples
         What to learn from.
     alpha : float
@@ -66,7 +66,7 @@ class Objective:
         self._network, self._alpha, self._n = network, alpha, len(samples)
         self._step = BatchGradient(network, loss, samples, state.drawing, team)
         least = network.minimum_batch_size
-        self._parts = mini_batches(self._n, max(CHUNK_ROWS, least), least)
+        self._parts = mini_batches(self._n, max(CHUNK_SAMPLES, least), least)
         self._point: Array | None = None
         self.value = np.inf
         self.accuracy: float | None = None
@@ -124,7 +124,7 @@ def train_lbfgs(
     Parameters
     ----------
     objective : Objective
-        What to make small; its network changes.
+        What to minimize; its network changes.
     start : ndarray of shape (n_parameters,)
         Where to begin; not changed.
     n_iterations : int

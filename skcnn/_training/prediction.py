@@ -15,14 +15,14 @@ from skcnn.network import Network
 
 Array = npt.NDArray[Any]
 
-# A chunk has as many images as keep a core busy for so long and as have maps of so many numbers,
-# within these bounds, and fewer if it would then take more than the last two numbers.
+# A chunk has as many images as keep a core busy for so long and as have feature maps of so many
+# numbers, within these bounds, and fewer if it would then take more than the last two numbers.
 CHUNK_MULTIPLY_ADDS = 10_000_000
 CHUNK_VALUES = 1_050_000
 CHUNK_IMAGES = (32, 384)
 MOST_MULTIPLY_ADDS = 1_000_000_000
 MOST_VALUES = 10_000_000
-# Threads take stretches of chunks, of up to so many images, whose rows are checked together and
+# Threads take stretches of chunks, of up to so many images, which are checked together and
 # are then still in the cache.
 STRETCH_IMAGES = 256
 

@@ -32,9 +32,14 @@ class Snapshot(NamedTuple):
         """Validation score of the epoch."""
         return float(self.record["validation_score"])
 
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Which of two epochs is better: of equal scores, the one of the lower validation loss."""
+        return self.score, -float(self.record["validation_loss"])
+
 
 class Finished(NamedTuple):
-    """The last epoch that was finished, and the one of the best validation score, if any.
+    """The last epoch that was finished, and the best by its validation score, if any.
 
     `outdated` says that the last one has statistics of other weights than its own.
     """
@@ -46,7 +51,7 @@ class Finished(NamedTuple):
 
 @dataclass
 class Recorder:
-    """Takes note of epochs as they are drawn.
+    """Records epochs as they run.
 
     Parameters
     ----------
@@ -104,7 +109,7 @@ class Recorder:
         return self._records[: self.n_epochs - self.earlier]
 
     def draw(self, epochs: Iterator[Epoch], n_epochs: int) -> None:
-        """Draw so many epochs, or fewer if it is time to stop."""
+        """Run so many epochs, or fewer if it is time to stop."""
         for _ in range(n_epochs):
             self.before_epoch()
             if self.note(next(epochs)):
@@ -146,7 +151,7 @@ class Recorder:
         self._records[number - self.earlier - 1 :] = [record]  # an interrupt may have left one
         last = Snapshot(shown, state, record, number)
         best = None if self.finished is None else self.finished.best
-        if self.validation is not None and (best is None or score > best.score):
+        if self.validation is not None and (best is None or last.rank > best.rank):
             best = last
         self.finished = Finished(last, best, outdated)
         return score

@@ -29,7 +29,7 @@ class TrainingState:
     shuffling : numpy.random.Generator
         For the order of samples.
     drawing : RandomStreams
-        For layers that draw.
+        For stochastic layers.
     schedule : Schedule, default=Constant()
         How the learning rate changes.
     optimizer_state, schedule_state : dict or None
@@ -133,6 +133,6 @@ class TrainingState:
         return self.averaging is not None and bool(self.average and self.average["weight"])
 
     def note(self, score: float) -> None:
-        """Tell the schedule what an epoch came to; more is better."""
+        """Tell the schedule the score of an epoch; greater is better."""
         assert self.schedule_state is not None
         self.schedule.after_epoch(self.schedule_state, score)

@@ -37,7 +37,7 @@ class Statistics:
     samples : Samples
         What was trained on.
     batch_size : int
-        Rows of a mini-batch, as in training.
+        Samples of a mini-batch, as in training.
     n_threads : int
         Any number gives the same bits.
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-# Training starts from a loss near 1, that of always saying the same.
+# Training starts from a loss near 1, that of a constant prediction.
 LARGEST_LOSS = 1e9
 
 
@@ -48,7 +48,7 @@ class Patience:
     tol : float or None
         None: never loses patience.
     n_iter_no_change : int or infinity
-        How many such epochs to bear.
+        Training stops after so many such epochs.
     """
 
     tol: float | None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._checks import Hyperparameters, is_number
+from skcnn._checks import Hyperparameters, is_number, with_inner
 from skcnn._engine.workspace import Workspace
 
 __all__ = ["Augment", "Augmentation", "Compose", "augment_batch", "check_augment"]
@@ -114,6 +114,69 @@ class Compose(Augmentation):
         if not isinstance(self.steps, tuple | list):
             raise ValueError(f"steps={self.steps!r} must be a list or tuple of augmentations.")
         object.__setattr__(self, "steps", tuple(self.steps))  # frozen
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the steps, and if `deep` each augmentation among them and its parameters by name.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to name each augmentation as `make_pipeline` of scikit-learn does: by its class
+            in small letters, with ``-1``, ``-2`` and so on if there are several; and its
+            hyper-parameters as ``shift__max_shift``.
+
+        Returns
+        -------
+        params : dict
+            By name.
+        """
+        named = self._named() if deep else {}
+        params: dict[str, Any] = {"steps": self.steps}
+        for name, number in named.items():
+            step = self.steps[number]
+            params[name] = step
+            params |= {f"{name}__{inner}": each for inner, each in step.get_params().items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Return another value, in which steps or their parameters are replaced by name.
+
+        Parameters
+        ----------
+        **params : dict
+            ``steps``, and on that the names that :meth:`get_params` gives.
+
+        Returns
+        -------
+        value : Compose
+            Another value.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or its value is wrong.
+        """
+        value = replace(self, steps=params.pop("steps")) if "steps" in params else self
+        named = value._named()
+        steps = list(value.steps)
+        result = with_inner(params, {name: steps[number] for name, number in named.items()})
+        unknown = [name for name in result if name not in named]
+        if unknown:
+            known = ["steps", *named]
+            raise ValueError(f"{value!r} has no parameters named {unknown}. It has {known}.")
+        for name, step in result.items():
+            steps[named[name]] = step
+        return replace(value, steps=steps)
+
+    def _named(self) -> dict[str, int]:
+        """Return where the augmentations are among the steps, by name."""
+        where = [n for n, step in enumerate(self.steps) if isinstance(step, Augmentation)]
+        kinds = [type(self.steps[n]).__name__.lower() for n in where]
+        names = [
+            kind if kinds.count(kind) == 1 else f"{kind}-{kinds[: n + 1].count(kind)}"
+            for n, kind in enumerate(kinds)
+        ]
+        return dict(zip(names, where, strict=True))
 
     def check(self, lengths: Shape) -> None:
         """Check each step."""

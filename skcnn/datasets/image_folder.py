@@ -65,7 +65,7 @@ def load_image_folder(
         the sides is not kept. None: all images must have one size.
     mode : {"L", "RGB"}, default="RGB"
         Gray images, or images of three channels; what is otherwise is converted, and transparency
-        dropped. Photographs are turned as their EXIF data say.
+        dropped. Photographs are rotated as their EXIF data say.
     skip_unreadable : bool, default=False
         Whether to leave out files that cannot be read, and list them in the result. Otherwise
         they are an error, which lists them all.

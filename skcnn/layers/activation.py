@@ -90,7 +90,7 @@ class ReLU(Activation):
 
     def function(self, x: Array, out: Array, workspace: Workspace) -> None:
         """max(x, 0), against an array of zeros: several times as fast as against a scalar."""
-        zeros = workspace.plan(x.shape[-2:], lambda: np.zeros(x.shape[-2:], x.dtype))
+        zeros = workspace.once(x.shape[-2:], lambda: np.zeros(x.shape[-2:], x.dtype))
         np.maximum(x, zeros, out=out)
 
     def multiply_by_derivative(self, dy: Array, y: Array, workspace: Workspace) -> None:

@@ -93,8 +93,8 @@ class BatchNorm(Layer):
         n = x.size // channel_count(x.shape[:-1])
         if n < 2:
             raise ValueError(
-                f"{self} cannot normalize one row of a single pixel: its mean is the row itself. "
-                f"Train on mini-batches of at least 2 rows (batch_size), or without batch_norm."
+                f"{self} cannot normalize a single sample of a single pixel: it is its own mean. "
+                f"Train on mini-batches of at least 2 samples (batch_size), or without batch_norm."
             )
         mean = _sums(x)
         mean /= n
@@ -108,7 +108,7 @@ class BatchNorm(Layer):
         return y, (centered, inverse)
 
     def _remember(self, state: Parameters, mean: Array, variance: Array) -> None:
-        """Move the running statistics towards those of a batch."""
+        """Move the running statistics toward those of a batch."""
         weight = state["weight"]
         weight *= self.momentum
         weight += 1 - self.momentum

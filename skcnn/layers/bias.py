@@ -28,7 +28,7 @@ def bias_gradient(dy: Array, out: Array, workspace: Workspace) -> None:
     """Write the sum of dy over everything but its channels to `out`."""
     # a product with ones is a sum, and faster
     columns = dy.shape[-1] if dy.ndim == 2 else dy.shape[-2] * dy.shape[-1]
-    ones = workspace.plan(("ones", columns, dy.dtype), lambda: np.ones(columns, dy.dtype))
+    ones = workspace.once(("ones", columns, dy.dtype), lambda: np.ones(columns, dy.dtype))
     if dy.ndim == 2:
         np.dot(dy, ones, out=out)
         return

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skcnn._checks import check_count
-from skcnn._engine.blocks import block_length
+from skcnn._engine.block_length import block_length
 from skcnn._engine.workspace import Workspace
 from skcnn.initializers import initialize_weights
 from skcnn.layers.base import Array, Layer, Parameters, Shape

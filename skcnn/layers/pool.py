@@ -68,7 +68,7 @@ class Pool(Layer):
         ]
 
 
-class Step(NamedTuple):
+class AxisPooling(NamedTuple):
     """Pooling of one axis of the array."""
 
     position: int
@@ -95,7 +95,7 @@ class Step(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def _steps(layer: Pool, input_shape: Shape) -> tuple[Step, ...]:
+def _steps(layer: Pool, input_shape: Shape) -> tuple[AxisPooling, ...]:
     """Return the poolings by one axis each that make up the pooling."""
     steps, shape = [], input_shape
     interleaved = len(input_shape) - 1 if layer._reads_groups else None
@@ -110,7 +110,7 @@ def _steps(layer: Pool, input_shape: Shape) -> tuple[Step, ...]:
                 for j in range(axis.kernel)
             )
             elements = tuple((*before, source) for source in sources)
-            steps.append(Step(position, axis, shape, pooled, elements))
+            steps.append(AxisPooling(position, axis, shape, pooled, elements))
         shape = pooled
     return tuple(steps)
 
@@ -190,7 +190,7 @@ class InterleavedMaxPool(MaxPool):
         return True
 
 
-def _give_to_winners(step: Step, dy: Array, won: Array, dx: Array) -> None:
+def _give_to_winners(step: AxisPooling, dy: Array, won: Array, dx: Array) -> None:
     """Write dy to the winners of windows that do not overlap; overwrites dy."""
     rest = dy
     for j in range(step.axis.kernel - 1, 0, -1):
@@ -200,7 +200,7 @@ def _give_to_winners(step: Step, dy: Array, won: Array, dx: Array) -> None:
         np.copyto(step.element(dx, 0), dy)
 
 
-def _add_to_winners(step: Step, dy: Array, won: Array, part: Array, dx: Array) -> None:
+def _add_to_winners(step: AxisPooling, dy: Array, won: Array, part: Array, dx: Array) -> None:
     """Add dy to the winners of windows that may overlap; overwrites dy."""
     for j in range(step.axis.kernel - 1, -1, -1):
         element = step.element(dx, j)

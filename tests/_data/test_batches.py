@@ -80,7 +80,7 @@ def test_memory_order_and_memory_maps_do_not_change_a_bit(index, rows, tmp_path)
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("chunk", [1, 50, 2**18])
-def test_chosen_rows_are_the_removal_of_the_others_bit_for_bit(chunk, weighted, monkeypatch):
+def test_chosen_samples_are_the_removal_of_the_others_bit_for_bit(chunk, weighted, monkeypatch):
     monkeypatch.setattr(dtypes, "CHUNK_ELEMENTS", chunk)
     monkeypatch.setattr(standardizer, "CHUNK_ELEMENTS", chunk)
     X, rows = sample(), np.array([0, 2, 3, 7, 8])

@@ -10,7 +10,7 @@ def rng(seed=0):
 
 @pytest.mark.parametrize("n_classes", [1, 2, 3, 10, 100])
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.9])
-def test_every_row_is_on_one_side_and_each_class_gives_its_share(
+def test_every_sample_is_on_one_side_and_each_class_gives_its_fraction(
     n_classes, fraction, global_random_seed
 ):
     strata = np.sort(rng(global_random_seed).integers(0, n_classes, 500))
@@ -33,7 +33,7 @@ def test_classes_of_one_row_stay_in_training():
         assert np.bincount(strata[held_out], minlength=4).tolist() == [0, 3, 0, 1]
 
 
-def test_no_class_gives_all_its_rows():
+def test_no_class_gives_all_its_samples():
     _, held_out = hold_out(np.array([0, 0, 1, 1, 1]), 0.99, rng())
     assert len(held_out) == 3
 
@@ -41,7 +41,7 @@ def test_no_class_gives_all_its_rows():
 @pytest.mark.parametrize(
     "counts", [[400, 4], [400, 2], [400, 2, 2, 1], [3, 4, 300, 2], [50] + [2] * 5]
 )
-def test_every_class_of_two_rows_is_in_both_parts_where_there_is_room(counts):
+def test_every_class_of_two_samples_is_in_both_parts_where_there_is_room(counts):
     strata = np.repeat(np.arange(len(counts)), counts)
     for seed in range(5):
         training, held_out = hold_out(strata, 0.1, rng(seed))
@@ -57,7 +57,7 @@ def test_rare_classes_take_the_room_of_the_one_that_gives_most():
     assert np.bincount(strata[held_out]).tolist() == [68] + [1] * 40
 
 
-def test_more_classes_than_rows_to_hold_out():
+def test_more_classes_than_samples_to_hold_out():
     strata = np.repeat(np.arange(50), 2)
     drawn = set()
     for seed in range(10):
@@ -68,7 +68,7 @@ def test_more_classes_than_rows_to_hold_out():
     assert len(drawn) > 20  # by lot
 
 
-def test_numbers_without_rows_do_no_harm():
+def test_class_numbers_without_samples_do_no_harm():
     _, held_out = hold_out(np.array([5, 5, 9, 9]), 0.5, rng())
     assert len(held_out) == 2
 
@@ -89,6 +89,6 @@ def test_every_row_may_be_held_out():
 
 
 @pytest.mark.parametrize("strata", [[0], [0, 1], [2, 0, 1]])
-def test_too_few_rows_is_a_clear_error(strata):
-    with pytest.raises(ValueError, match=rf"Too few rows.*n_samples={len(strata)}.*X_val"):
+def test_too_few_samples_is_a_clear_error(strata):
+    with pytest.raises(ValueError, match=rf"Too few samples.*n_samples={len(strata)}.*X_val"):
         hold_out(np.array(strata), 0.5, rng())

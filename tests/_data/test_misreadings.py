@@ -99,7 +99,7 @@ def test_images_and_what_is_neither_image_nor_signal_are_read_without_a_word(kin
     assert doubts((GRAY | NEITHER)[kind]) == []
 
 
-@pytest.mark.parametrize("side", [8, 16])
+@pytest.mark.parametrize("side", [8, 10, 16, 32, 64])
 @pytest.mark.parametrize("first", [False, True])
 def test_flat_color_images_are_told_from_signals(side, first):
     X = patches(side)
@@ -110,9 +110,50 @@ def test_flat_color_images_are_told_from_signals(side, first):
     assert f"channels='first' and image_shape=(3, {side}, {side})" in message
 
 
-def test_flat_columns_that_are_three_times_a_square_are_doubted_unless_they_are_signals():
-    assert len(doubts(np.random.default_rng(0).random((20, 192)))) == 1
-    assert doubts(spectra(192)) == doubts(walks(1728)) == []
+@pytest.mark.parametrize("side", [8, 10, 16, 32])
+def test_signals_of_three_times_a_square_are_read_without_a_word(side):
+    assert doubts(spectra(3 * side**2)) == doubts(walks(3 * side**2)) == []
+
+
+def tables(n_columns):
+    """Return tables whose columns are in no order."""
+    rng = np.random.default_rng(0)
+    n = 60
+    hidden = rng.normal(size=(n, 5))
+    groups = rng.integers(0, 20, n_columns)
+    return {
+        "independent": rng.normal(size=(n, n_columns)),
+        "uniform": rng.random((n, n_columns)),
+        "ten samples": rng.normal(size=(10, n_columns)),
+        "of all scales": rng.normal(size=(n, n_columns)) * 10.0 ** rng.integers(-6, 6, n_columns),
+        "words": rng.poisson(0.05, (n, n_columns)),
+        "one hot": np.eye(n_columns)[rng.integers(0, n_columns, n)],
+        "a common factor": hidden[:, :1] + 0.3 * rng.normal(size=(n, n_columns)),
+        "a common sign": np.abs(hidden) @ rng.random((5, n_columns)),
+        "embeddings": hidden @ rng.normal(size=(5, n_columns)),
+        "groups in any order": rng.normal(size=(n, 20))[:, groups],
+        "spectra in any order": spectra(n_columns, n)[:, rng.permutation(n_columns)],
+        "constants": np.ones((n, n_columns)),
+    }
+
+
+@pytest.mark.parametrize("n_columns", [192, 300, 768, 3072])
+@pytest.mark.parametrize("kind", tables(192))
+def test_tables_of_three_times_a_square_are_read_without_a_word(n_columns, kind):
+    assert doubts(tables(n_columns)[kind]) == []
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_flat_gray_images_in_color_are_doubted(first):
+    """Digits, enlarged to ten pixels, whose neighbors are less alike than those of photographs."""
+    X = np.pad(load_digits().images, ((0, 0), (1, 1), (1, 1)))[..., None]
+    X = X * np.random.default_rng(0).uniform(0.3, 1, (len(X), 1, 1, 3))  # each in a hue
+    assert len(doubts(flat(np.moveaxis(X, -1, 1) if first else X))) == 1
+
+
+def test_fewer_than_ten_samples_say_nothing_of_color():
+    assert doubts(flat(patches(8)[:9])) == []
+    assert len(doubts(flat(patches(8)[:10]))) == 1
 
 
 @pytest.mark.parametrize("first", [False, True])
@@ -167,7 +208,7 @@ def test_channels_that_are_first_as_was_said_are_read_without_a_word(shape):
     assert doubts(np.zeros((5, *shape)), channels="first") == []
 
 
-def test_only_rows_that_count_are_looked_at():
+def test_only_samples_that_count_are_looked_at():
     X = np.vstack([walks(100), np.full((3, 100), np.inf)])
     assert len(doubts(X, rows=np.arange(200))) == 1
     assert (

@@ -39,10 +39,10 @@ def test_equal_weights_are_none():
 
 
 def test_no_row_left_is_an_error_that_names_the_weights():
-    with pytest.raises(ValueError, match="these is zero for every row"):
+    with pytest.raises(ValueError, match="these is zero for every sample"):
         data().weighted_by(np.zeros(6), "these")
     left = data().weighted_by(np.array([1, 0, 0, 0, 0, 0.0]), "a")
-    with pytest.raises(ValueError, match="zero for every row"):
+    with pytest.raises(ValueError, match="zero for every sample"):
         left.weighted_by(np.zeros(1), "b")
 
 

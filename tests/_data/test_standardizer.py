@@ -46,7 +46,7 @@ def test_moments_of_narrow_types_are_computed_in_float64(dtype):
     assert learned.deviation[0] == pytest.approx(exact.std(), rel=1e-13)
 
 
-def test_integer_weights_are_repeated_rows():
+def test_integer_weights_are_repeated_samples():
     X, weights = sample(), np.array([1, 2, 1, 3, 1, 1, 2, 1, 1])
     weighted = Standardizer.learn(X, None, weights.astype(float), 2)
     repeated = Standardizer.learn(np.repeat(X, weights, axis=0), None, None, 2)

@@ -128,7 +128,7 @@ def test_short_micro_batches_are_left_to_the_calling_thread(least, names, images
     assert len(threads) == names
 
 
-def test_the_split_knows_rows_and_work_only():
+def test_the_split_depends_on_samples_and_work_only():
     rows = np.arange(128)
     assert [len(part) for part in split(rows, 10**6)] == [64, 64]
     assert [len(part) for part in split(rows[:64], 10**6)] == [64]
@@ -197,7 +197,7 @@ def test_none_is_one_unless_a_joblib_context_says_otherwise():
 
 
 @pytest.mark.slow
-def test_workers_of_a_grid_search_do_not_take_more_than_their_share():
+def test_workers_of_a_grid_search_take_no_more_threads_than_they_were_given():
     counts = Parallel(n_jobs=2)(delayed(thread_count)(64) for _ in range(2))
     assert max(counts) < 64
 

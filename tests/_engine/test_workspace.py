@@ -85,16 +85,16 @@ def test_only_what_is_not_contiguous_is_copied():
     np.testing.assert_array_equal(workspace.contiguous("x", x.T), x.T)
 
 
-def test_a_plan_is_made_once_a_key():
+def test_what_is_made_once_is_kept_by_its_key():
     workspace, made = Workspace(), []
 
     def make():
         made.append(1)
-        return ["plan", len(made)]
+        return ["made", len(made)]
 
-    first = workspace.plan(("a", 1), make)
-    assert workspace.plan(("a", 1), make) is first
-    assert workspace.plan(("a", 2), make) is not first
+    first = workspace.once(("a", 1), make)
+    assert workspace.once(("a", 1), make) is first
+    assert workspace.once(("a", 2), make) is not first
     assert len(made) == 2
 
 
@@ -104,7 +104,7 @@ def test_the_generator_is_the_given_one():
     assert Workspace().rng is None
 
 
-def test_an_output_stands_in_a_buffer_or_in_place():
+def test_an_output_is_in_a_buffer_or_in_place():
     x = np.ones((2, 3), np.float32)
     own = Workspace()
     y = own.output(x)

@@ -3,18 +3,11 @@
 import numpy as np
 import pytest
 
-from skcnn._data.samples import Data
 from skcnn._estimator.class_targets import ClassTargets
 from skcnn.losses import CrossEntropy
+from tests.support.samples import data_of
 
 FLOAT32 = np.dtype(np.float32)
-
-
-def data_of(y, weights=None):
-    y = np.asarray(y)
-    X = np.zeros((len(y), 4))
-    data = Data(X, None, X.dtype, y)
-    return data if weights is None else data.weighted_by(np.asarray(weights, float), "weights")
 
 
 def test_classes_are_sorted_and_labels_their_indices():

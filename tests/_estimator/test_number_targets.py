@@ -1,20 +1,16 @@
 """Numbers as a value."""
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from skcnn._data.samples import Data
 from skcnn._estimator.number_targets import NumberTargets
 from skcnn.losses import SquaredError
+from tests.support.samples import data_of
 
 FLOAT32 = np.dtype(np.float32)
-
-
-def data_of(y, weights=None):
-    y = np.asarray(y)
-    X = np.zeros((len(y), 4))
-    data = Data(X, None, X.dtype, y)
-    return data if weights is None else data.weighted_by(np.asarray(weights, float), "weights")
 
 
 @pytest.mark.parametrize("columns", [None, 1, 3])
@@ -31,6 +27,48 @@ def test_numbers_are_standardized_and_come_back(columns):
     assert decoded.shape == shape
     np.testing.assert_allclose(decoded, y, rtol=1e-14)
     assert not targets.strata(data).any()
+
+
+@pytest.mark.parametrize(
+    ("y", "value"),
+    [
+        (["a", "b"], "'a'"),
+        (["1.5", "x", "3"], "'x'"),
+        (np.array([1.5, "x"], dtype=object), "'x'"),
+        ([None, "x", 2], "'x'"),
+        (pd.Series(["a", "b"], dtype="category"), "'a'"),
+        (pd.DataFrame({"a": [1.0], "b": ["u"]}), "'u'"),
+        ([1, {}], "{}"),
+        ([1j, 2], "1j"),
+        (np.array([1j, 2]), "1j"),
+        ("word", "'word'"),
+        ([100 * "long"], "'longlonglong...glonglonglong'"),
+    ],
+    ids=str,
+)
+def test_targets_that_are_no_numbers_are_named_with_the_remedy(y, value):
+    message = (
+        f"y_val holds {value}, which is not a real number. ScratchCNNRegressor predicts numbers: "
+    )
+    remedy = "convert y_val, or use ScratchCNNClassifier to predict classes."
+    with pytest.raises(ValueError, match=f"^{re.escape(message + remedy)}$"):
+        NumberTargets.check(y, "y_val")
+
+
+@pytest.mark.parametrize("kind", ["M8[D]", "m8[s]"])
+def test_dates_and_times_are_no_targets(kind):
+    with pytest.raises(ValueError, match=r"y holds dates or times, .* seconds since a time"):
+        NumberTargets.check(np.array([1, 2, "NaT"], dtype=kind), "y")
+
+
+@pytest.mark.parametrize("y", [[[1, 2], [3]], [1, np.nan], [None, 1]], ids=str)
+def test_other_wrong_targets_get_the_message_of_scikit_learn(y):
+    with pytest.raises(ValueError, match=r"inhomogeneous|contains NaN"):
+        NumberTargets.check(y, "y")
+
+
+def test_numbers_in_words_are_numbers():
+    assert NumberTargets.check(["1.5", "2"], "y").tolist() == [1.5, 2.0]
 
 
 def test_the_scale_of_numbers_is_learned_once():

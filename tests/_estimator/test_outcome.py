@@ -180,6 +180,36 @@ def test_a_classifier_no_better_than_frequencies_warns(kind):
     assert np.isfinite(model.predict_proba(noise())).all()
 
 
+@pytest.mark.parametrize(
+    ("parameters", "remedy"),
+    [
+        ({"alpha": 100.0}, r"Try a smaller alpha \(now 100\), another"),
+        ({"alpha": 100.0, "solver": "lbfgs", "batch_size": "auto", "max_iter": 30},
+         r"Try a smaller alpha \(now 100\), more"),
+        ({"dropout": 0.99}, r"Try a smaller dropout \(now 0\.99\), another"),
+        ({"block_dropout": 0.9, "label_smoothing": 0.8},
+         r"smaller block_dropout \(now 0\.9\), a smaller label_smoothing \(now 0\.8\), another"),
+        ({"layers": [Dropout(0.9), Flatten()], "dropout": 0.9},
+         r"Try a smaller rate of Dropout\(rate=0\.9\), another"),
+        ({"max_grad_norm": 1e-4}, r"Try a larger max_grad_norm \(now 0\.0001\), another"),
+        ({"alpha": 0.1, "dropout": 0.5, "label_smoothing": 0.1, "max_grad_norm": 1.0},
+         r"Try another learning_rate"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_remedy_names_regularization_that_is_far_from_its_default(parameters, remedy):
+    y = np.r_[np.zeros(90, int), np.ones(30, int)]
+    model = make_classifier(**{"max_iter": 6, "learning_rate": 1e-9} | parameters)
+    with pytest.warns(ConvergenceWarning, match=f"learned nothing: .*{remedy}"):
+        model.fit(noise(), y)
+
+
+def test_the_remedy_of_a_regressor_names_alpha(numbers):
+    model = make_regressor(alpha=30.0, solver="sgd", learning_rate=0.01, max_iter=20)
+    with pytest.warns(ConvergenceWarning, match=r"Try a smaller alpha \(now 30\), another"):
+        model.fit(*numbers)
+
+
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
 def test_a_regressor_no_better_than_the_weighted_mean_warns(loss, numbers):
     X, y = numbers
@@ -202,7 +232,7 @@ def test_images_that_are_all_the_same_teach_nothing():
 
 def test_full_batch_training_that_learns_nothing_does_not_speak_of_a_learning_rate():
     model = make_classifier(solver="lbfgs", batch_size="auto", max_iter=8, alpha=1e9)
-    with pytest.warns(ConvergenceWarning, match=r"Try more epochs \(now max_iter=8\)"):
+    with pytest.warns(ConvergenceWarning, match=r"\(now 1e\+09\), more epochs \(now max_iter=8\)"):
         model.fit(noise(), CLASSES)
 
 

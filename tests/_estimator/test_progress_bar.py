@@ -4,7 +4,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from skcnn._estimator import progress_bar as epoch_bar
-from skcnn._estimator.progress_bar import EpochBar, RichBar, make_bar
+from skcnn._estimator.progress_bar import EpochBar, RichBar, make_bar, say_what_to_install
 
 
 class FakeBar:
@@ -39,7 +39,7 @@ def fake_tqdm():
     return module
 
 
-def test_a_bar_moves_by_rows_and_closes_itself(bars, monkeypatch):
+def test_a_bar_moves_by_samples_and_closes_itself(bars, monkeypatch):
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(epoch_bar, "perf_counter", lambda: clock.now)
     bar = EpochBar(10, shown=True)
@@ -84,7 +84,7 @@ def test_rich_comes_first_then_tqdm_then_nothing(monkeypatch):
     assert bar.settings == {
         "desc": "Epoch 1",
         "total": 5,
-        "unit": "row",
+        "unit": "sample",
         "leave": False,
         "disable": None,
     }
@@ -118,14 +118,20 @@ def test_away_from_a_terminal_there_are_only_lines(
     assert captured.err == ""
 
 
-def test_without_rich_and_tqdm_a_fit_says_once_what_to_install(
-    make_classifier, digits, monkeypatch, capsys
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_without_rich_and_tqdm_a_process_says_once_what_to_install(
+    make_classifier, digits, method, monkeypatch, capsys
 ):
     for name in ("rich.console", "tqdm"):
         monkeypatch.setitem(sys.modules, name, None)
+    say_what_to_install.cache_clear()
+    further = {"classes": range(10)} if method == "partial_fit" else {}
+    models = [make_classifier(max_iter=1, verbose=2) for _ in range(3)]
     with pytest.warns(UserWarning, match="verbose=2 .* pip install rich") as warned:
-        make_classifier(max_iter=3, verbose=2).fit(*digits)
-    assert len(warned) == 1
+        getattr(models[0], method)(*digits, **further)
+    assert [warning.filename for warning in warned] == [__file__]
+    for model in models[1:]:  # a warning would be an error
+        getattr(model, method)(*digits, **further)
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 

@@ -1,5 +1,6 @@
 """How scorers are asked about a network during training."""
 
+import itertools
 import re
 import threading
 import warnings
@@ -7,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import get_scorer_names, make_scorer, matthews_corrcoef, roc_auc_score
 
 from skcnn import ScratchCNNClassifier
 from skcnn._data.samples import Data
-from skcnn._estimator.scoring import _ask, validation_score
-from tests.support.estimators import make_classifier, make_regressor
+from skcnn._estimator.scoring import _ask, validation_score, warning_once
+from tests.support.estimators import make_classifier, make_regressor, unchanged
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +58,55 @@ def test_a_function_gets_the_estimator_as_fitted_flat_x_labels_and_weights(model
     assert np.array_equal(estimator.predict(X), model.predict(X))
     assert np.array_equal(y, digits[1][:100])
     np.testing.assert_allclose(sample_weight, weights / weights.mean())
+
+
+def warning_scorer(estimator, X, y):
+    """Warn three times, twice of the same and once of each call."""
+    for message in ("ill-defined", "ill-defined", f"call {next(CALLS)}"):
+        warnings.warn(message, RuntimeWarning, stacklevel=1)
+    return 0.5
+
+
+CALLS = itertools.count()
+
+
+def test_each_distinct_warning_of_a_scorer_is_shown_once_a_fit(digits):
+    model = make_classifier(scoring=warning_scorer, early_stopping=True, max_iter=4)
+    for _ in range(2):
+        with pytest.warns(RuntimeWarning) as shown:
+            model.fit(*digits)
+        messages = [str(warning.message) for warning in shown]
+        assert [message[:4] for message in messages] == ["ill-", *4 * ["call"]]
+        assert {warning.filename for warning in shown} == {__file__}
+
+
+def test_a_warning_of_scikit_learn_is_shown_once_a_fit(digits):
+    model = make_classifier(scoring="precision_macro", early_stopping=True, learning_rate=1e-4)
+    with pytest.warns(UndefinedMetricWarning, match="Precision is ill-defined") as shown:
+        model.set_params(max_iter=4).fit(*digits)
+    assert len(shown) == 1
+
+
+@pytest.mark.parametrize("action", ["error", "ignore"])
+def test_what_is_done_with_warnings_of_a_scorer_is_left_to_filters(action, digits):
+    model = make_classifier(scoring=warning_scorer, early_stopping=True, max_iter=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter(action)
+        if action == "ignore":
+            assert model.fit(*digits).n_iter_ == 4
+        else:
+            with unchanged(model), pytest.raises(RuntimeWarning, match="ill-defined"):
+                model.fit(*digits)
+
+
+def test_warnings_before_an_error_of_a_scorer_are_shown(digits):
+    def failing(estimator, X, y):
+        warnings.warn("soon", RuntimeWarning, stacklevel=1)
+        raise KeyError("gone")
+
+    model = make_classifier(scoring=failing, early_stopping=True)
+    with pytest.warns(RuntimeWarning, match="soon"), pytest.raises(KeyError):
+        model.fit(*digits)
 
 
 def test_a_scorer_that_takes_no_weights_is_refused_where_weights_differ(model, digits):
@@ -163,3 +214,32 @@ def test_scorers_that_are_asked_in_several_threads_leave_no_filter_of_warnings_b
         assert _ask(lambda: 3.0, strict=strict) == (3, "")
         assert len(warnings.filters) == n_filters
     assert [str(each.message) for each in told] == ["while they are asked", "afterwards"]
+
+
+@pytest.mark.thread_unsafe(reason="is about the filters of warnings, which are the process's")
+def test_scores_of_several_threads_leave_warnings_as_they_were():
+    a_inside, b_inside, a_outside = threading.Event(), threading.Event(), threading.Event()
+
+    def of_a(network):
+        a_inside.set()
+        assert b_inside.wait(10)
+        return 1.0
+
+    def of_b(network):
+        b_inside.set()
+        assert a_outside.wait(10)
+        return 2.0
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with ThreadPoolExecutor(2) as pool:
+            a = pool.submit(warning_once(of_a), None)
+            assert a_inside.wait(10)
+            b = pool.submit(warning_once(of_b), None)
+            warnings.warn("while they score", UserWarning, stacklevel=1)
+            assert a.result(10) == 1
+            a_outside.set()
+            assert b.result(10) == 2
+        for _ in range(2):
+            warnings.warn("afterwards", UserWarning, stacklevel=1)
+    assert [str(each.message) for each in told] == ["while they score", *["afterwards"] * 2]

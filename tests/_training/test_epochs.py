@@ -9,7 +9,7 @@ from skcnn._data.batches import Images
 from skcnn._data.samples import Samples
 from skcnn._engine.threads import Team
 from skcnn._training import epochs as training
-from skcnn._training.epochs import Plan
+from skcnn._training.epochs import TrainingSettings
 from skcnn._training.gradient import RandomStreams
 from skcnn._training.state import TrainingState
 from skcnn._training.stopping import DivergenceError
@@ -83,8 +83,8 @@ def test_training_is_the_textbook_loop(shuffle, alpha, weighted, size):
     orders = [rng.permutation(N) if shuffle else np.arange(N) for _ in range(6)]
     weights = np.ones(N) if samples.weights is None else samples.weights
     expected = textbook_epochs(X, y, weights, w, b, orders, size, 0.1, alpha)
-    plan = Plan(size, 0.1, alpha, shuffle)
-    epochs = train(network, CrossEntropy(), samples, plan, new_state(SGD(0)))
+    settings = TrainingSettings(size, 0.1, alpha, shuffle)
+    epochs = train(network, CrossEntropy(), samples, settings, new_state(SGD(0)))
     for epoch, (loss, accuracy, w, b) in zip(islice(epochs, 6), expected, strict=True):
         assert epoch.loss == pytest.approx(loss, rel=1e-12)
         assert epoch.accuracy == pytest.approx(accuracy, rel=1e-12)
@@ -98,7 +98,11 @@ def trained(n_epochs=3, seed=2, optimizer=None, dtype=np.float32):
     _, _, samples = data(dtype=dtype, image_shape=(6, 5))
     network = network_of(CNN, (6, 1, 5), dtype)
     epochs = train(
-        network, CrossEntropy(), samples, Plan(4, 0.01), new_state(optimizer or Adam(), seed)
+        network,
+        CrossEntropy(),
+        samples,
+        TrainingSettings(4, 0.01),
+        new_state(optimizer or Adam(), seed),
     )
     return network, list(islice(epochs, n_epochs))
 
@@ -121,7 +125,7 @@ def test_training_in_two_parts_is_training_in_one():
     _, _, samples = data(image_shape=(6, 5), dtype=np.float32)
     network, state = network_of(CNN, (6, 1, 5), np.float32), new_state(Adam())
     for _ in range(2):
-        list(islice(train(network, CrossEntropy(), samples, Plan(4, 0.01), state), 2))
+        list(islice(train(network, CrossEntropy(), samples, TrainingSettings(4, 0.01), state), 2))
     assert np.array_equal(network.parameters, expected.parameters)
 
 
@@ -132,7 +136,7 @@ def test_training_learns_what_can_be_learned():
     X[np.arange(60), y] += 2
     samples = Samples(Images(X, (FEATURES,), None, np.dtype(np.float64)), y)
     network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
-    epochs = train(network, CrossEntropy(), samples, Plan(10, 0.5), new_state(SGD()))
+    epochs = train(network, CrossEntropy(), samples, TrainingSettings(10, 0.5), new_state(SGD()))
     *_, last = islice(epochs, 30)
     assert last.accuracy == 1
     assert last.loss < 0.05
@@ -147,7 +151,9 @@ def test_weights_of_zero_are_left_out():
         fraction = weights[rows] * len(weights[rows]) / weights[rows].sum()
         samples = Samples(Images(X[rows], (FEATURES,), None, X.dtype), y[rows], fraction)
         network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
-        epochs = train(network, CrossEntropy(), samples, Plan(N, 0.2), new_state(SGD(0)))
+        epochs = train(
+            network, CrossEntropy(), samples, TrainingSettings(N, 0.2), new_state(SGD(0))
+        )
         runs.append((next(epochs).loss, network.parameters))
     assert runs[0][0] == pytest.approx(runs[1][0], rel=1e-12)
     np.testing.assert_allclose(runs[0][1], runs[1][1], rtol=1e-12)
@@ -158,7 +164,7 @@ def test_weights_of_zero_are_left_out():
 def test_divergence_is_an_error_without_warnings(rate, dtype):
     _, _, samples = data(dtype=dtype)
     network = network_of((Flatten(), Dense(5), ReLU(), Dense(CLASSES)), (1, FEATURES), dtype)
-    epochs = train(network, CrossEntropy(), samples, Plan(2, rate), new_state(SGD()))
+    epochs = train(network, CrossEntropy(), samples, TrainingSettings(2, rate), new_state(SGD()))
     with pytest.raises(DivergenceError, match=r"no longer finite|overflow|has grown"):
         list(islice(epochs, 50))
 
@@ -168,8 +174,8 @@ def test_long_gradients_are_shortened():
     for limit in (None, 1e6, 1e-3):
         network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
         before = network.parameters.copy()
-        plan = Plan(N, 1.0, max_grad_norm=limit)
-        next(train(network, CrossEntropy(), data()[2], plan, new_state(SGD(0))))
+        settings = TrainingSettings(N, 1.0, max_grad_norm=limit)
+        next(train(network, CrossEntropy(), data()[2], settings, new_state(SGD(0))))
         steps[limit] = network.parameters - before
     assert np.array_equal(steps[None], steps[1e6])
     norm = np.linalg.norm(steps[None])
@@ -177,7 +183,7 @@ def test_long_gradients_are_shortened():
     np.testing.assert_allclose(steps[1e-3], steps[None] * (1e-3 / norm), rtol=1e-9, atol=1e-15)
 
 
-def test_steps_are_counted_and_the_schedule_is_told_the_share():
+def test_steps_are_counted_and_the_schedule_is_told_the_fraction():
     @dataclass(frozen=True)
     class Recorder(Schedule):
         def factor(self, state, step, fraction):
@@ -187,29 +193,29 @@ def test_steps_are_counted_and_the_schedule_is_told_the_share():
     network, state = network_of(SOFTMAX_REGRESSION, (1, FEATURES)), new_state(SGD(0))
     state.schedule = Recorder()
     for n_epochs in (2, None):
-        plan = Plan(6, 0.1, n_epochs=n_epochs)
-        list(islice(train(network, CrossEntropy(), data()[2], plan, state), 2))
-    shares = [0, 3 / 11, 0.5, 0.5 + 3 / 11]
-    expected = [*enumerate(shares), *((step, None) for step in range(4, 8))]
+        settings = TrainingSettings(6, 0.1, n_epochs=n_epochs)
+        list(islice(train(network, CrossEntropy(), data()[2], settings, state), 2))
+    fractions = [0, 3 / 11, 0.5, 0.5 + 3 / 11]
+    expected = [*enumerate(fractions), *((step, None) for step in range(4, 8))]
     for got, wanted in zip(state.schedule_state["asked"], expected, strict=True):
         assert got == pytest.approx(wanted)
     assert state.steps == 8
 
 
-def test_a_loss_without_hits_has_no_accuracy():
+def test_a_loss_without_correct_predictions_has_no_accuracy():
     class Silent(CrossEntropy):
         def correct(self, outputs, targets, weights):
             return None
 
     network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
-    epoch = next(train(network, Silent(), data()[2], Plan(3, 0.1), new_state(SGD(0))))
+    epoch = next(train(network, Silent(), data()[2], TrainingSettings(3, 0.1), new_state(SGD(0))))
     assert epoch.accuracy is None
 
 
 def test_parameters_that_overflow_in_the_last_step_are_noticed():
     _, _, samples = data()
     network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
-    epochs = train(network, CrossEntropy(), samples, Plan(N, np.inf), new_state(SGD(0)))
+    epochs = train(network, CrossEntropy(), samples, TrainingSettings(N, np.inf), new_state(SGD(0)))
     with pytest.raises(DivergenceError):
         next(epochs)
 
@@ -217,5 +223,5 @@ def test_parameters_that_overflow_in_the_last_step_are_noticed():
 def test_the_learning_rate_zero_moves_nothing():
     network = network_of(SOFTMAX_REGRESSION, (1, FEATURES))
     before = network.parameters.copy()
-    next(train(network, CrossEntropy(), data()[2], Plan(3, 0.0), new_state(SGD(0))))
+    next(train(network, CrossEntropy(), data()[2], TrainingSettings(3, 0.0), new_state(SGD(0))))
     assert np.array_equal(network.parameters, before)

@@ -52,7 +52,7 @@ def test_a_score_that_is_no_number_is_a_clear_error(score):
         measured(lambda network: score)
 
 
-def test_a_loss_that_knows_no_hits_has_no_accuracy():
+def test_a_loss_without_correct_predictions_has_no_validation_accuracy():
     class Squared(Loss):
         def value_and_gradient(self, outputs, targets, weights, workspace):
             return 1.0, outputs

@@ -99,7 +99,7 @@ def check_allocations(network, n_jobs, images):
     finally:
         tracemalloc.stop()
     steps = len(peaks) // 3
-    assert steps == 3  # the last of 44 rows
+    assert steps == 3  # the last of 44 samples
     # the first step of an epoch follows a snapshot of the weights
     later = [peak for number, peak in enumerate(peaks[steps:]) if number % steps]
     assert max(later) < 1_000_000

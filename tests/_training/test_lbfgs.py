@@ -80,7 +80,7 @@ def test_chunks_add_up(monkeypatch):
     whole, network = make_objective(weights=weights)
     point = np.random.default_rng(1).normal(0, 0.5, network.parameters.size)
     value, gradient = whole(point)
-    monkeypatch.setattr(lbfgs, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(lbfgs, "CHUNK_SAMPLES", 3)
     in_parts, _ = make_objective(weights=weights)
     again = in_parts(point)
     assert again[0] == pytest.approx(value, rel=1e-12)
@@ -172,6 +172,28 @@ def test_a_fit_that_max_iter_ends_warns_of_it(make_lbfgs, digits):
     with pytest.warns(ConvergenceWarning, match=r"stopped by max_iter=3 before") as warned:
         make_lbfgs(max_iter=3).fit(*digits)
     assert [warning.filename for warning in warned] == [__file__]
+
+
+def test_a_fit_whose_loss_hardly_falls_any_more_does_not_warn(make_lbfgs, digits):
+    """Neither no tol nor one that is never met makes it a fit that has to go on."""
+    X, y = digits
+    for tol in (None, 1e-9):
+        model = make_lbfgs(alpha=0.1, max_iter=500, tol=tol)
+        with catch_warnings():
+            simplefilter("error")
+            model.fit(X, y)
+        assert model.n_iter_ == 500
+        fallen = model.loss_curve_[-11] - model.loss_curve_[-1]
+        assert 0 < fallen < 1e-4 * model.loss_
+
+
+def test_the_remedy_of_a_fit_that_max_iter_ends_knows_tol(make_lbfgs, digits):
+    with pytest.warns(ConvergenceWarning, match=r"or a tol such as 1e-4, which"):
+        make_lbfgs(max_iter=3).fit(*digits)
+    with pytest.warns(ConvergenceWarning, match=r"or a larger tol than 1e-06, which"):
+        make_lbfgs(max_iter=12, tol=1e-6).fit(*digits)
+    with pytest.warns(ConvergenceWarning, match=r"stopped by max_iter=1 before"):
+        make_lbfgs(max_iter=1).fit(*digits)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +308,7 @@ def test_why_class_weights_do_nothing_once_every_row_is_fitted():
     X, y = make_blobs(centers=2, random_state=0, cluster_std=20)
     X_train, X_test, y_train, _ = train_test_split(X, y, test_size=0.5, random_state=0)
 
-    def share_of_the_heavy_class(alpha):
+    def fraction_of_the_heavy_class(alpha):
         model = ScratchCNNClassifier(
             solver="lbfgs",
             max_iter=1000,
@@ -296,11 +318,11 @@ def test_why_class_weights_do_nothing_once_every_row_is_fitted():
         ).fit(X_train, y_train)
         return (model.predict(X_test) == 0).mean(), model.loss_
 
-    share, loss = share_of_the_heavy_class(0.0)
+    fraction, loss = fraction_of_the_heavy_class(0.0)
     assert loss < 1e-6
-    assert share < 0.87  # what check_class_weight_classifiers asks for
-    share, _ = share_of_the_heavy_class(0.01)
-    assert share == 1
+    assert fraction < 0.87  # what check_class_weight_classifiers asks for
+    fraction, _ = fraction_of_the_heavy_class(0.01)
+    assert fraction == 1
 
 
 # What it does not go with
@@ -323,7 +345,7 @@ def test_why_class_weights_do_nothing_once_every_row_is_fitted():
 def test_what_makes_the_loss_random_is_refused_before_any_work(make_lbfgs, digits, parameters):
     ((name, value),) = parameters.items()
     model = make_lbfgs(**parameters)
-    with pytest.raises(ValueError, match=r"solver='lbfgs' takes all rows at once") as caught:
+    with pytest.raises(ValueError, match=r"solver='lbfgs' takes all samples at once") as caught:
         model.fit(*digits)
     assert f"with {name}={value!r}." in str(caught.value)
     assert not hasattr(model, "n_features_in_")

@@ -16,12 +16,13 @@ from skcnn.optimizers import SGD
 
 @dataclass
 class Scores:
-    """Measures what it was told."""
+    """Measures what it was told: scores, or losses and scores."""
 
     scores: list
 
     def measure(self, network):
-        return Measured(9.0, self.scores.pop(0))
+        score = self.scores.pop(0)
+        return Measured(*score) if isinstance(score, tuple) else Measured(9.0, score)
 
 
 def run(scores=None, tol=None, early_stopping=False, stop_after=None, n_epochs=5, **more):
@@ -75,6 +76,26 @@ def test_the_best_epoch_is_remembered():
     assert best.number == 2
     assert got.records[4]["validation_loss"] == 9
     assert [record["validation_score"] for record in got.records] == [1, 3, 3, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("losses", "number"),
+    [
+        ([0.1, 0.9, 0.5, 0.4, 0.6], 4),  # of scores 0, 3, 3, 3, 3
+        ([0.1, 0.9, 0.4, 0.4, 0.6], 3),
+        ([0.1, 0.4, 0.5, 0.5, 0.6], 2),
+    ],
+)
+def test_of_equal_scores_the_lowest_validation_loss_is_the_best(losses, number):
+    got, _ = run(list(zip(losses, [0.0, 3.0, 3.0, 3.0, 3.0], strict=True)))
+    assert got.finished.best.number == got.finished.best.network.parameters[0] == number
+
+
+def test_a_lower_loss_of_an_equal_score_is_no_progress():
+    scores = [(0.9, 1.0), (0.5, 1.0), (0.4, 1.0)]
+    got, seen = run(scores, tol=0.0, early_stopping=True)
+    assert len(seen) == 2
+    assert got.finished.best.number == 2
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_each_image_is_moved_by_some_shift_within_the_limit(shape, fill):
     ("max_shift", "limits"),
     [(1, (1, 1)), (0.25, (2, 1)), (0.2, (1, 1)), (0, (0, 0)), ((0, 2), (0, 2)), ((0.5, 1), (4, 1))],
 )
-def test_a_limit_is_pixels_or_a_share_for_all_axes_or_each(max_shift, limits):
+def test_a_limit_is_pixels_or_a_fraction_for_all_axes_or_each(max_shift, limits):
     X = np.zeros((1000, 8, 4, 1))
     X[:, 4, 2] = 1
     Y = Shift(max_shift)(X, np.random.default_rng(0))

@@ -102,8 +102,9 @@ def test_infinite_patience_runs_all_epochs_and_keeps_the_best(parts):
     ("scores", "n_iter_no_change", "tol", "n_iter", "best"),
     [
         ([1, 2, 3, 4, 5], 1, None, 5, 5),
-        ([1, 1, 1, 1, 1], 1, None, 2, 1),  # the first of equal scores is the best
-        ([1, 2, 2, 2, 2], 2, None, 4, 2),
+        # of equal scores the lowest validation loss is the best, and no progress
+        ([1, 1, 1, 1, 1], 1, None, 2, 2),
+        ([1, 2, 2, 2, 2], 2, None, 4, 4),
         ([5, 4, 4.5, 4.9, 9], 3, None, 4, 1),
         ([5, 4, 4.5, 9, 3], 3, None, 5, 4),
         ([1, 1.5, 2.0, 3, 4], 2, 1.0, 3, 3),  # better, but not by more than tol
@@ -124,6 +125,8 @@ def test_it_stops_exactly_then_and_restores_the_best(
     assert model.validation_scores_ == scores[:n_iter]
     assert model.best_validation_score_ == max(scores[:n_iter]) == scores[best - 1]
     assert model.best_iter_ == best
+    losses = [record["validation_loss"] for record in model.history_]
+    assert best == 1 + max(range(n_iter), key=lambda k: (scores[k], -losses[k]))
     assert model.network_.parameters.tobytes() == after[best].network_.parameters.tobytes()
     assert model.loss_ == model.loss_curve_[-1] == model.history_[-1]["loss"]
 
@@ -132,6 +135,21 @@ def test_it_stops_exactly_then_and_restores_the_best(
 def after(parts):
     """Models after so many epochs."""
     return {n: make_classifier(max_iter=n).fit(*parts[:2]) for n in range(1, 6)}
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "average_precision"])
+def test_a_score_that_is_saturated_from_the_first_epochs_keeps_the_lowest_loss(scoring, digits):
+    X, y = digits[0], (digits[1] == 0).astype(int)
+    kind = {"early_stopping": True, "scoring": scoring, "max_iter": 15, "n_iter_no_change": 5}
+    model = make_classifier(**kind).fit(X[:200], y[:200], X_val=X[200:], y_val=y[200:])
+    losses = np.array([record["validation_loss"] for record in model.history_])
+    best = np.flatnonzero(np.array(model.validation_scores_) == model.best_validation_score_)
+    assert model.n_iter_ == 1 + best[0] + 5
+    assert len(best) > 1
+    assert model.best_iter_ - 1 == best[np.argmin(losses[best])] > best[0]
+    assert np.log(model.predict_proba(X[200:])[np.arange(len(y) - 200), y[200:]]).mean() == (
+        pytest.approx(-losses[model.best_iter_ - 1], rel=1e-5)
+    )
 
 
 def test_an_interrupt_keeps_the_best_of_the_finished_epochs(parts, after):

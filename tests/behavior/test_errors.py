@@ -73,9 +73,9 @@ CASES = {
     "complex X": ({}, "[Cc]omplex", lambda X: X + 1j),
     "shaped complex X": ({}, "[Cc]omplex", lambda X: (X + 1j).reshape(-1, 8, 8)),
     "X of strings": ({}, "(?i)convert|numeric", lambda X: np.full(X.shape, "a")),
-    "X without rows": ({}, r"0 sample", lambda X: X[:0]),
+    "X without samples": ({}, r"0 sample", lambda X: X[:0]),
     "X without columns": ({}, r"0 feature", lambda X: X[:, :0]),
-    "X of fewer rows than y": ({}, "inconsistent numbers of samples", lambda X: X[:-1]),
+    "X of fewer samples than y": ({}, "inconsistent numbers of samples", lambda X: X[:-1]),
     "one-hot y": ({}, r"y has shape \(300, 10\).*argmax\(axis=1\)", None, one_hot),
     "y of two columns": ({}, r"y has shape \(300, 2\)", None, lambda y: np.stack([y, y], 1)),
     "y of None": ({}, "requires y to be passed", None, lambda y: None),
@@ -266,7 +266,7 @@ BAD_TARGETS = {
     "too few": (lambda y: y[:-1], "inconsistent numbers of samples"),
     "three axes": (lambda y: y[:, :, None], "dim 3"),
     "no column": (lambda y: y[:, :0], "feature"),
-    "words": (lambda y: np.full(len(y), "a"), "could not convert string"),
+    "words": (lambda y: np.full(len(y), "a"), "y holds 'a', which is not a real number"),
 }
 
 

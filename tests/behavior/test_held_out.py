@@ -153,6 +153,6 @@ def test_a_scorer_that_needs_the_missing_class_is_refused_before_the_first_step(
 @pytest.mark.parametrize("y", [[0], [0, 1], [3, 1, 2]], ids=str)
 def test_too_few_samples_are_a_clear_error(y, digits):
     model = make_classifier(early_stopping=True)
-    with pytest.raises(ValueError, match="Too few rows for early_stopping"):
+    with pytest.raises(ValueError, match="Too few samples for early_stopping"):
         model.fit(digits[0][: len(y)], y)
     assert not fitted_attributes(model)

@@ -567,7 +567,7 @@ def test_image_shape_is_inferred_as_square_or_signal(width, inferred):
     assert model.predict(X).shape == (20,)
 
 
-# image_shape, filter extents in the first layer, shapes of the input and after the block
+# image_shape, kernel size in the first layer, shapes of the input and after the block
 GEOMETRIES = [
     ((6, 8), (3, 3), (6, 1, 8), (3, 2, 4)),
     ((48,), (3,), (1, 48), (2, 24)),
@@ -583,14 +583,14 @@ GEOMETRIES = [
 ]
 
 
-@pytest.mark.parametrize(("image_shape", "extent", "before", "after"), GEOMETRIES)
-def test_image_shape_decides_filters_and_shapes(image_shape, extent, before, after, images):
+@pytest.mark.parametrize(("image_shape", "kernel", "before", "after"), GEOMETRIES)
+def test_image_shape_decides_filters_and_shapes(image_shape, kernel, before, after, images):
     X, y = images
     model = make_classifier(n_filters=2, image_shape=image_shape).fit(X, y)
     full = (image_shape,) if isinstance(image_shape, int) else tuple(image_shape)
     assert model.image_shape_ == full
     assert model.get_params()["image_shape"] is image_shape
-    assert model.network_.views()[0]["weights"].shape[: len(extent)] == extent
+    assert model.network_.views()[0]["weights"].shape[: len(kernel)] == kernel
     assert model.network_.shapes[0] == before
     assert after in model.network_.shapes
     assert model.network_.shapes[-1] == (3,)

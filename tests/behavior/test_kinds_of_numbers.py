@@ -1,5 +1,7 @@
 """Numbers of unusual kinds as parameters, weights, X and y: computed with, or named."""
 
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -53,6 +55,43 @@ def test_an_integer_that_no_float_can_hold_is_named(name, value):
         model.fit(X, Y)
 
 
+FLOATS = (
+    "dropout",
+    "block_dropout",
+    "label_smoothing",
+    "learning_rate",
+    "alpha",
+    "max_grad_norm",
+    "tol",
+    "validation_fraction",
+)
+
+
+@pytest.mark.parametrize("name", [*FLOATS, "n_filters", "n_jobs", "verbose"])
+def test_a_fraction_is_named(name):
+    model = make_classifier(**{name: Fraction(1, 2)})
+    message = rf"{name}=Fraction\(1, 2\) is a Fraction, .* such as 0\.5\."
+    with unchanged(model), pytest.raises(ValueError, match=message):
+        model.fit(X, Y)
+    with unchanged(model), pytest.raises(ValueError, match=message):
+        model.partial_fit(X, Y, classes=range(3))
+    fitted = make_classifier().fit(X, Y).set_params(**{name: Fraction(1, 2)})
+    for method in (fitted.fit, fitted.partial_fit):
+        with unchanged(fitted), pytest.raises(ValueError, match=message):
+            method(X, Y)
+
+
+@pytest.mark.parametrize("value", [HUGE, -HUGE, 10**5000], ids=["400", "-400", "5000 digits"])
+def test_a_number_of_threads_that_no_float_can_hold_is_named(value):
+    message = r"n_jobs is an integer of \d+ bits, too large"
+    model = make_classifier(n_jobs=value)
+    with unchanged(model), pytest.raises(ValueError, match=message):
+        model.fit(X, Y)
+    fitted = make_classifier().fit(X, Y).set_params(n_jobs=value)
+    with unchanged(fitted), pytest.raises(ValueError, match=message):
+        fitted.predict(X)
+
+
 @pytest.mark.parametrize("name", PARTS)
 def test_parts_refuse_integers_that_no_float_can_hold(name):
     with pytest.raises(ValueError, match=r"must (be|give)"):
@@ -85,6 +124,17 @@ def test_a_score_that_no_float_can_hold_is_no_score():
     model = make_classifier(early_stopping=True, scoring=lambda estimator, X, y: HUGE)
     with pytest.raises(ValueError, match=r"scoring gave .* must give one number"):
         model.fit(X, Y)
+
+
+def test_integers_that_float64_cannot_hold_are_rounded_to_it():
+    """As the page on input shapes says; what is subtracted first, in integers, is exact."""
+    pixels = np.random.default_rng(0).integers(0, 2000, (24, 64))
+    large = pixels + 2**60
+    rounded = large.astype(float)
+    assert (rounded.astype(int) != large).any()
+    assert_same_bits(make_classifier().fit(large, Y), make_classifier().fit(rounded, Y), large)
+    exact = make_classifier().fit(pixels.astype(float), Y)
+    assert_same_bits(make_classifier().fit(large - 2**60, Y), exact, pixels)
 
 
 # Weights

@@ -291,7 +291,7 @@ def test_partial_fit_does_not_exist_with_early_stopping():
     for model in (make_classifier(early_stopping=True), make_regressor(early_stopping=True)):
         assert not hasattr(model, "partial_fit")
         with pytest.raises(AttributeError, match="has no attribute 'partial_fit'") as caught:
-            model.partial_fit  # noqa: B018
+            model.partial_fit()
         assert "early_stopping=False" in str(caught.value.__cause__)
         assert hasattr(model.set_params(early_stopping=False), "partial_fit")
 

@@ -326,7 +326,7 @@ def test_class_weights_name_labels_of_any_type(y, class_weight):
         ({0: np.inf}, r"class_weight\[0\]=inf"),
         ({0: "1"}, r"class_weight\[0\]='1'"),
         ({0: None}, r"class_weight\[0\]=None"),
-        (dict.fromkeys(range(5), 0), "sample_weight times class_weight is zero for every row"),
+        (dict.fromkeys(range(5), 0), "sample_weight times class_weight is zero for every sample"),
         ("even", "'class_weight' parameter"),
         ([1, 2], "'class_weight' parameter"),
     ],

@@ -93,7 +93,7 @@ def test_other_modes_are_converted(tmp_path):
 
 def test_photographs_are_turned_as_their_camera_says(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # turned by a quarter
+    exif[0x0112] = 6  # rotated by a quarter
     (tmp_path / "a").mkdir()
     Image.fromarray(draw(6, 4)).save(tmp_path / "a" / "1.png", exif=exif)
     X, _ = load_image_folder(tmp_path, mode="L", return_X_y=True)

@@ -8,7 +8,7 @@ from hypothesis import Phase, given, reject, settings
 from hypothesis import strategies as st
 
 from skcnn import ScratchCNNClassifier, network
-from skcnn._engine import blocks
+from skcnn._engine import block_length
 from skcnn._engine.convolution import choose
 from skcnn._engine.plan import ExecutionPlan, Step
 from skcnn._training import gradient, prediction
@@ -89,7 +89,7 @@ SWITCHES = {
     "remembered views": (
         [
             (Workspace, "views", lambda self, name, array, make: make(array)),
-            (Workspace, "plan", lambda self, key, make: make()),
+            (Workspace, "once", lambda self, key, make: make()),
         ],
         True,
     ),
@@ -97,7 +97,7 @@ SWITCHES = {
         [(Workspace, "buffer", lambda self, name, shape, dtype: np.full(shape, np.nan, dtype))],
         True,
     ),
-    "blocks": ([(blocks, "has_small_kernels", lambda: False)], False),
+    "blocks": ([(block_length, "has_small_kernels", lambda: False)], False),
     "threads": ([], True),
 }
 
@@ -105,7 +105,7 @@ SWITCHES = {
 @contextmanager
 def switched(settings_of_modules):
     """Set attributes, and forget the choices that follow from them, before and after."""
-    forget = (conv._algorithm.cache_clear, blocks.block_length.cache_clear)
+    forget = (conv._algorithm.cache_clear, block_length.block_length.cache_clear)
     with pytest.MonkeyPatch.context() as patch:
         for owner, name, value in settings_of_modules:
             patch.setattr(owner, name, value)
@@ -152,8 +152,8 @@ def flipped(x, rng):
 def test_every_switch_that_is_off_leaves_the_same_answers(part, architecture, seed, augmented):
     case = (*architecture, seed, flipped if augmented else None)
     everything_on = [
-        (blocks, "has_small_kernels", lambda: True),  # also where BLAS has none
-        (blocks, "MOST_MULTIPLY_ADDS", 20_000),
+        (block_length, "has_small_kernels", lambda: True),  # also where BLAS has none
+        (block_length, "MOST_MULTIPLY_ADDS", 20_000),
         (gradient, "MICRO_BATCH_MULTIPLY_ADDS", 0),  # the split follows from the plan otherwise
         (gradient, "SHARED_MULTIPLY_ADDS", 0),
         (prediction, "CHUNK_IMAGES", (8, 16)),

@@ -145,7 +145,7 @@ def test_one_row_of_one_pixel_is_an_error_in_training_only(shape):
     _, views = random_network(shape, layer)
     x = np.ones((*shape, 1))
     with pytest.raises(
-        ValueError, match=r"BatchNorm\(\) cannot normalize one row.*at least 2 rows"
+        ValueError, match=r"BatchNorm\(\) cannot normalize a single sample.*at least 2 samples"
     ):
         layer.forward(views, x, Workspace(), training=True)
     assert np.isfinite(layer.forward(views, x, Workspace(), training=False)[0]).all()

@@ -28,7 +28,7 @@ networks, and for the network at position i the arrays
 ======================= ====================================== ==================================
 
 float32 holds inputs and initial parameters exactly, as they are rounded to it when drawn.
-Parameters stand one behind the other, layer by layer; `parameter_shapes` of the network tells their
+Parameters are one behind the other, layer by layer; `parameter_shapes` of the network tells their
 lengths. Running statistics are mean, then variance, of one batch normalization after the other.
 
 :file:`reference_networks.py` holds the networks. They leave out what has more than one right
@@ -69,10 +69,10 @@ def per_axis(value: Any, rank: int) -> tuple[Any, ...]:
 
 
 def convolution(shape: tuple[int, ...], options: dict[str, Any]) -> nn.Module:
-    """Return a convolution of maps of shape (channels, *lengths).
+    """Return a convolution of feature maps of shape (channels, *lengths).
 
     Symmetric padding, and "same" without strides, are PyTorch's own; else an explicit padding
-    stands before. "same" with strides, which PyTorch does not have, gives ceil(length / stride)
+    comes before. "same" with strides, which PyTorch does not have, gives ceil(length / stride)
     outputs and puts an odd zero at the end.
     """
     channels, *lengths = shape
@@ -82,8 +82,8 @@ def convolution(shape: tuple[int, ...], options: dict[str, Any]) -> nn.Module:
     padding = options.get("padding", "same")
     pairs: list[tuple[int, int]] = []
     if padding == "same" and any(step > 1 for step in stride):
-        for length, extent, step in zip(lengths, size, stride, strict=True):
-            total = max((-(-length // step) - 1) * step + extent - length, 0)
+        for length, kernel, step in zip(lengths, size, stride, strict=True):
+            total = max((-(-length // step) - 1) * step + kernel - length, 0)
             pairs.append((total // 2, total - total // 2))
     elif isinstance(padding, tuple):
         pairs = [per_axis(amount, 2) for amount in padding]

@@ -10,11 +10,11 @@ from math import prod
 
 from skcnn._data.dtypes import CHUNK_ELEMENTS
 from skcnn._data.mini_batches import mini_batches
-from skcnn._engine.blocks import block_length
+from skcnn._engine.block_length import block_length
 from skcnn._engine.convolution.im2col import Im2col
 from skcnn._engine.convolution.winograd import Winograd
 from skcnn._training.gradient import ROUNDS, SHARED_MULTIPLY_ADDS, split
-from skcnn._training.lbfgs import CHUNK_ROWS
+from skcnn._training.lbfgs import CHUNK_SAMPLES
 from skcnn._training.prediction import STRETCH_IMAGES, chunk_size
 from skcnn.layers import (
     Activation,
@@ -281,7 +281,7 @@ def optimizer_vectors(solver):
 
 def micro_batches(model, network, n):
     """Return the micro-batches of the largest mini-batch, and all sizes that occur."""
-    batch = min(CHUNK_ROWS if model.solver == "lbfgs" else model.batch_size, n)
+    batch = min(CHUNK_SAMPLES if model.solver == "lbfgs" else model.batch_size, n)
     least = network.minimum_batch_size
     parts = {part.stop - part.start for part in mini_batches(n, batch, least)}
     split_parts = [split(range(part), network.multiply_adds, least) for part in parts]

@@ -15,13 +15,13 @@ def change(array, factor):
 
 
 def keeps_the_longer_batch(call):
-    largest = call.workspace.plan("largest", lambda: call.x.shape[-1])
+    largest = call.workspace.once("largest", lambda: call.x.shape[-1])
     return call.y, call.cache * (call.x.shape[-1] / largest)
 
 
 def keeps_stale_dx(call):
     dx = call.workspace.buffer("dx", call.dx.shape, call.dx.dtype)
-    call.workspace.plan("cleared", lambda: dx.fill(0) or True)
+    call.workspace.once("cleared", lambda: dx.fill(0) or True)
     dx += call.dx
     return dx
 
@@ -30,7 +30,7 @@ def leaves_a_buffer_out_in_inference(call):
     if call.training:
         return call.y, call.cache
     y = call.workspace.buffer("other", call.x.shape, call.x.dtype)
-    call.workspace.plan("cleared", lambda: y.fill(0) or True)
+    call.workspace.once("cleared", lambda: y.fill(0) or True)
     y += call.x
     return y, None
 

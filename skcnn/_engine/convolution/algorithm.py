@@ -19,7 +19,7 @@ class Algorithm:
     """How a convolution becomes products of matrices.
 
     Rows of windows need no copy: neighboring rows of the transformed array lie one behind the
-    other. What is left are products: `transformed[p, ..., row, lines, columns]` and
+    other in memory. What is left are products: `transformed[p, ..., row, lines, columns]` and
     `weights[p, kh, lines, F]` make `products[p, ..., row, F, columns]`, for every p.
 
     Parameters

@@ -18,7 +18,7 @@ LEAST_GAIN = 0.93
 def choose_algorithm(
     axes: tuple[Axis, ...], channels: int, n_filters: int, interleave: int, many: bool
 ) -> Algorithm:
-    """Return the way to lay out inputs that takes the least work.
+    """Return the algorithm that takes the least work.
 
     Winograd's algorithm has larger rounding errors, and must save a fifteenth for every step to a
     larger tile. For single images (not `many`) its matrices are too narrow.

@@ -23,7 +23,7 @@ class KernelPosition(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Outputs `target`: windows from `first`, `first + step`, ... on, of the same `positions`."""
+    """Output rows `target`: windows from `first`, `first + step`, ... on, of equal `positions`."""
 
     target: slice
     first: int
@@ -144,8 +144,8 @@ def sliding_axes(
     if any(axis.output < 1 for axis in axes):
         raise ValueError(
             f"filter_size={kernel} is larger than what it slides over: with padding={padding!r} "
-            f"the map has shape {tuple(a.length + a.before + a.after for a in axes)}. Use "
-            f"padding='same', a smaller filter_size or fewer poolings before it."
+            f"the feature map has shape {tuple(a.length + a.before + a.after for a in axes)}. "
+            f"Use padding='same', a smaller filter_size or fewer poolings before it."
         )
     return tuple(axes)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._engine.blocks import block_length
+from skcnn._engine.block_length import block_length
 from skcnn._engine.convolution.algorithm import Algorithm
 from skcnn._engine.convolution.geometry import Rows, stacked_rows
 from skcnn._engine.workspace import Workspace
@@ -70,9 +70,9 @@ def multiply_by_weights(
         # (points, positions, lines, F) -> (points, lines, positions * F)
         positions = weights[:, phase :: algorithm.height.stride][:, ::-1].swapaxes(1, 2)
         points, lines, count, _ = positions.shape
-        turned = workspace.buffer("turned", positions.shape, positions.dtype)
-        np.copyto(turned, positions)
-        matrix = _stacked(turned.reshape(points, 1, lines, count * filters), d_transformed.ndim)
+        flipped = workspace.buffer("flipped", positions.shape, positions.dtype)
+        np.copyto(flipped, positions)
+        matrix = _stacked(flipped.reshape(points, 1, lines, count * filters), d_transformed.ndim)
         for group in groups:
             target = d_transformed[..., group.target, :, :]
             if group.is_empty:

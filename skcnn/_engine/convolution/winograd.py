@@ -201,7 +201,7 @@ class Winograd(Algorithm):
 
     def _matrices(self, dtype: npt.DTypeLike, workspace: Workspace) -> tuple[Array, Array, Array]:
         """Return the matrices in a dtype, cast once."""
-        return workspace.plan(("matrices", dtype), lambda: self._cast_matrices(dtype))
+        return workspace.once(("matrices", dtype), lambda: self._cast_matrices(dtype))
 
     def _cast_matrices(self, dtype: npt.DTypeLike) -> tuple[Array, Array, Array]:
         a, g, b = self._exact_matrices

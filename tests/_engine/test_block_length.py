@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from skcnn._engine import blocks
-from skcnn._engine.blocks import block_length, has_small_kernels
+from skcnn._engine import block_length as module
+from skcnn._engine.block_length import block_length, has_small_kernels
 from skcnn._engine.convolution import matmuls
 from skcnn._engine.workspace import Workspace
 from skcnn.layers import Conv, Dense
@@ -16,7 +16,7 @@ def kernels(monkeypatch):
     """Return a function that says whether BLAS has small kernels."""
 
     def pretend(small):
-        monkeypatch.setattr(blocks, "has_small_kernels", lambda: small)
+        monkeypatch.setattr(module, "has_small_kernels", lambda: small)
         block_length.cache_clear()
 
     yield pretend
@@ -55,7 +55,7 @@ def test_plain_products_are_cut_by_their_multiply_adds_alone(kernels):
 def test_kernels_are_known_by_the_architecture_that_blas_names(monkeypatch):
     names = {library.get("architecture") for library in threadpool_info()}
     for small in (True, False):
-        monkeypatch.setattr(blocks, "SMALL_KERNELS", names if small else {"none"})
+        monkeypatch.setattr(module, "SMALL_KERNELS", names if small else {"none"})
         has_small_kernels.cache_clear()
         assert has_small_kernels() is small
     has_small_kernels.cache_clear()
