@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._engine.plan import make_plan
+from skcnn._engine.plan import ExecutionPlan
 from skcnn._engine.workspace import Workspace
 from skcnn.exceptions import IncompatibleVersionError, __version__
 from skcnn.layers import Layer
 from skcnn.layers.base import Array, Parameters, Shape
+from skcnn.layers.chain import Chain
+from skcnn.layers.container import Container, Placed, contents
 
 __all__ = ["Network", "Summary"]
 
@@ -70,9 +72,8 @@ class Network:
         self, layers: tuple[Layer, ...], input_shape: Shape, dtype: npt.DTypeLike = np.float32
     ) -> None:
         self.layers = tuple(layers)
-        self.shapes = [tuple(input_shape)]
-        for layer in self.layers:
-            self.shapes.append(layer.output_shape(self.shapes[-1]))
+        self._chain = Chain(self.layers, input_shape)
+        self.shapes = self._chain.shapes
         self._lay_out()
         self.parameters: Array = np.zeros(self._n_parameters, dtype)
         self.state: Array = np.zeros(self._n_state, dtype)
@@ -81,6 +82,11 @@ class Network:
     def dtype(self) -> np.dtype[Any]:
         """Type of parameters and of all computation."""
         return self.parameters.dtype
+
+    @property
+    def _plan(self) -> ExecutionPlan:
+        """What runs in place of the layers."""
+        return self._chain.plan
 
     @property
     def multiply_adds(self) -> int:
@@ -101,24 +107,28 @@ class Network:
         """Decide where each parameter is: weights first, then parameters without decay."""
         trained = [
             (number, name, shape)
-            for number, (layer, before) in enumerate(zip(self.layers, self.shapes, strict=False))
-            for name, shape in layer.parameter_shapes(before).items()
+            for number, shapes in enumerate(self._chain.parameter_shapes)
+            for name, shape in shapes.items()
         ]
         trained.sort(key=lambda entry: len(entry[2]) < 2)  # stable
         state = [
             (number, name, shape)
-            for number, (layer, before) in enumerate(zip(self.layers, self.shapes, strict=False))
-            for name, shape in layer.state_shapes(before).items()
+            for number, shapes in enumerate(self._chain.state_shapes)
+            for name, shape in shapes.items()
         ]
         self._trained, self._n_parameters = _with_offsets(trained)
         self._kept, self._n_state = _with_offsets(state)
-        self._plan = make_plan(self.layers, self.shapes[0])
         self.decayed = slice(0, sum(prod(shape) for _, _, shape in trained if len(shape) > 1))
 
     def views(
         self, parameters: Array | None = None, state: Array | None = None
     ) -> list[Parameters]:
         """Return, for each layer, named views into flat vectors of parameters and state.
+
+        Names are those of the layer's parameters and state, such as "weights". A layer made of
+        layers names theirs by where they are: "body.0.weights" and "shortcut.0.weights" in a
+        :class:`~skcnn.layers.Residual`, "branches.1.0.bias" in a :class:`~skcnn.layers.Parallel`,
+        "body.2.branches.0.0.weights" where one is in the other.
 
         Parameters
         ----------
@@ -172,11 +182,7 @@ class Network:
         views : list of dict, optional
             From :meth:`views`, to save making them again.
         """
-        views, caches = views or self.views(), []
-        for (operation, layer), workspace in zip(self._plan.steps, workspaces, strict=True):
-            x, cache = operation.forward(views[layer], x, workspace, training=training)
-            caches.append(cache)
-        return x, caches
+        return self._chain.forward(views or self.views(), x, workspaces, training=training)
 
     def backward(
         self,
@@ -189,26 +195,17 @@ class Network:
     ) -> None:
         """Fill `gradients`, views into a flat vector, from the gradient for the output."""
         views = views or self.views()
-        gradient: Array | None = dy
-        steps, first = self._plan.steps, self._plan.first_trained
-        for number in reversed(range(first, len(steps))):
-            assert gradient is not None
-            operation, layer = steps[number]
-            gradient = operation.backward(
-                views[layer],
-                gradients[layer],
-                gradient,
-                caches[number],
-                workspaces[number],
-                need_dx=number > first,
-            )
+        self._chain.backward(views, gradients, dy, caches, workspaces, need_dx=False)
 
     def summary(self) -> Summary:
-        """Return a table of the layers, their output shapes (channels last) and parameters."""
+        """Return a table of the layers, their output shapes (channels last) and parameters.
+
+        A layer made of layers counts the parameters of those, which follow, indented, each after
+        the beginning of its parameters' names in :meth:`views`.
+        """
         rows = [("input", _channels_last(self.shapes[0]), "")]
-        for layer, (before, after) in zip(self.layers, pairwise(self.shapes), strict=True):
-            count = sum(prod(shape) for shape in layer.parameter_shapes(before).values())
-            rows.append((str(layer), _channels_last(after), f"{count:,}"))
+        for layer, shape in zip(self.layers, self.shapes, strict=False):
+            rows += [_row(placed) for placed in contents(layer, shape)]
         head = ("layer", "output shape", "parameters")
         foot = ("total", "", f"{self.parameters.size:,}")
         widths = [max(len(row[column]) for row in (head, *rows, foot)) for column in range(3)]
@@ -241,6 +238,7 @@ class Network:
             raise IncompatibleVersionError("network", VERSION_NOT_KEPT, __version__)
         self.__dict__.update(saved)
         del self.__dict__[VERSION_KEY]
+        self._chain = Chain(self.layers, self.shapes[0])
         self._lay_out()
 
 
@@ -254,6 +252,18 @@ def _with_offsets(
         for entry, (start, stop) in zip(entries, pairwise(ends), strict=True)
     ]
     return placed, ends[-1]
+
+
+def _row(placed: Placed) -> tuple[str, str, str]:
+    """Return what the summary says of a layer: name, output shape and number of parameters."""
+    layer, shape, path = placed
+    name = str(layer)
+    if isinstance(layer, Container):
+        name = type(layer).__name__  # its layers follow
+    if path:
+        name = f"{'  ' * len(path)}{path[-1]} {name}"
+    count = sum(prod(shape) for shape in layer.parameter_shapes(shape).values())
+    return name, _channels_last(layer.output_shape(shape)), f"{count:,}"
 
 
 def _channels_last(shape: Shape) -> str:

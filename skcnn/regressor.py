@@ -59,8 +59,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         Step of the convolutions, in the form of `filter_size`.
     hidden_layer_sizes : int or tuple of int, default=()
         Number of units of each dense layer between the blocks and the output.
-    activation : {"relu", "tanh", "logistic"} or Activation, default="relu"
-        Activation of convolutions and hidden dense layers.
+    activation : str or Activation, default="relu"
+        Activation of convolutions and hidden dense layers: "relu", "leaky_relu", "elu", "gelu",
+        "silu", "tanh", "logistic", or an instance.
     dropout : float, default=0.0
         Probability that an input of a dense layer, the output layer included, is set to zero in
         training.

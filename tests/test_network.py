@@ -16,10 +16,13 @@ from skcnn.layers import (
     Dense,
     Dropout,
     Flatten,
+    GlobalAveragePool,
     Layer,
     Logistic,
     MaxPool,
+    Parallel,
     ReLU,
+    Residual,
     Tanh,
 )
 from skcnn.losses import CrossEntropy
@@ -128,6 +131,11 @@ NETWORKS = [
     ),
     ((Conv(2, 3), ReLU(), MaxPool(3, 2), Flatten(), Dense(3)), (2, 9)),
     ((Conv(2, 2), Tanh(), MaxPool(2), Flatten(), Dense(3)), (3, 4, 1, 4)),
+    (
+        (Residual([Conv(2, 3), BatchNorm(), Tanh(), Dropout(0.2)]),
+         Parallel([[], [Conv(2, 2), Logistic(), MaxPool(1)]]), GlobalAveragePool(), Dense(3)),
+        (4, 1, 5),
+    ),
 ]  # fmt: skip
 
 
@@ -245,3 +253,41 @@ def test_summary_and_network_show_as_a_table_where_they_are_the_last_line():
     assert repr(network) == f"Network of 2 layers in float64\n{table}"
     assert table._repr_html_() == f"<pre>{html.escape(table)}</pre>"
     assert network._repr_html_() == f"<pre>{html.escape(repr(network))}</pre>"
+
+
+def test_summary_shows_layers_in_layers_indented_with_their_shapes_and_parameters():
+    body = [Conv(4, 3, 2, use_bias=False), BatchNorm(), Parallel([[], [Residual([Conv(2, 1)])]])]
+    network = Network((Residual(body), GlobalAveragePool(), Dense(3)), (8, 3, 9))
+    lines = network.summary().splitlines()
+    rows = [tuple(re.split(r"\s{2,}", line.strip())) for line in lines[3:-2]]
+    assert rows == [
+        ("Residual", "(4, 5, 6)", "166"),
+        ("body.0 Conv(n_filters=4, stride=2, use_bias=False)", "(4, 5, 4)", "108"),
+        ("body.1 BatchNorm()", "(4, 5, 4)", "8"),
+        ("body.2 Parallel", "(4, 5, 6)", "20"),
+        ("branches.1.0 Residual", "(4, 5, 2)", "20"),
+        ("body.0 Conv(n_filters=2, filter_size=1)", "(4, 5, 2)", "10"),
+        ("shortcut.0 Conv(n_filters=2, filter_size=1)", "(4, 5, 2)", "10"),
+        ("shortcut.0 Conv(n_filters=6, filter_size=1, stride=2, use_bias=False)",
+         "(4, 5, 6)", "18"),
+        ("shortcut.1 BatchNorm()", "(4, 5, 6)", "12"),
+        ("GlobalAveragePool()", "(6,)", "0"),
+        ("Dense(n_units=3)", "(3,)", "21"),
+    ]  # fmt: skip
+    depths = [(len(line) - len(line.lstrip())) // 2 for line in lines[3:-2]]
+    assert depths == [0, 1, 1, 1, 2, 3, 3, 1, 1, 0, 0]
+    top = [int(row[2]) for row, depth in zip(rows, depths, strict=True) if not depth]
+    assert sum(top) == network.parameters.size == 187
+    assert lines[-1].split() == ["total", "187"]
+
+
+def test_views_of_layers_in_layers_have_the_names_of_the_docstring():
+    layers = (Residual([Conv(2), ReLU(), Parallel([[Conv(1, 1)], [Conv(2, 1)]])]), Flatten())
+    network = Network(layers, (5, 1, 5))
+    assert list(network.views()[0]) == [
+        "body.0.weights", "body.2.branches.0.0.weights", "body.2.branches.1.0.weights",
+        "shortcut.0.weights", "body.0.bias", "body.2.branches.0.0.bias",
+        "body.2.branches.1.0.bias", "shortcut.0.bias",
+    ]  # fmt: skip
+    assert network.minimum_batch_size == 1
+    assert Network((Residual([Residual(BatchNorm())]),), (5, 1, 5)).minimum_batch_size == 2

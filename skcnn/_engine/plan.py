@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Flag, auto
 from functools import cached_property
-from itertools import pairwise
 from math import prod
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -38,6 +37,10 @@ class Operation(Protocol):
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Return name and shape of what is trained."""
         ...
+
+    def _multiply_adds(self, input_shape: Shape) -> int: ...
+
+    def _n_values(self, input_shape: Shape) -> int: ...
 
 
 class Convolution(Operation, Protocol):
@@ -100,17 +103,16 @@ class ExecutionPlan:
     @cached_property
     def multiply_adds(self) -> int:
         """For one input, forward: one for each output and each weight of its filter or unit."""
-        return sum(
-            prod(shape) // shape[-1] * prod(after)
-            for step, (before, after) in zip(self.steps, pairwise(self.shapes), strict=True)
-            for shape in step.operation.parameter_shapes(before).values()
-            if len(shape) > 1
-        )
+        steps = zip(self.steps, self.shapes, strict=False)
+        total: int = sum(step.operation._multiply_adds(before) for step, before in steps)
+        return total
 
     @cached_property
     def n_values(self) -> int:
         """How many numbers the input and all outputs of steps are, for one input."""
-        return sum(prod(shape) for shape in self.shapes)
+        steps = zip(self.steps, self.shapes, strict=False)
+        outputs: int = sum(step.operation._n_values(before) for step, before in steps)
+        return prod(self.input_shape) + outputs
 
 
 def make_plan(layers: Iterable[Operation], input_shape: Shape) -> ExecutionPlan:

@@ -34,6 +34,7 @@ class Workspace:
     def __init__(self, rng: np.random.Generator | None = None, *, in_place: bool = False) -> None:
         self.rng = rng
         self._in_place = in_place
+        self._kept: Array | None = None
         self._storage: dict[tuple[str, np.dtype[Any]], Array] = {}
         self._buffers: dict[tuple[Any, ...], Array] = {}
         self._views: dict[tuple[str, tuple[int, ...]], tuple[Array, Any]] = {}
@@ -49,13 +50,25 @@ class Workspace:
 
     def output(self, x: Array) -> Array:
         """Return where a layer that changes each element by itself writes f(x)."""
-        return x if self._in_place else self.buffer(_OUTPUT, x.shape, x.dtype)
+        if self._in_place and (self._kept is None or not np.may_share_memory(x, self._kept)):
+            return x
+        return self.buffer(_OUTPUT, x.shape, x.dtype)
 
     def part(self, name: str) -> Workspace:
         """Return the workspace of something that the owner calls, with the same generator."""
         part = self.once((_PART, name), Workspace)
         part.rng = self.rng
         return part
+
+    def parts(self, name: str, number: int, kept: Array) -> list[Workspace]:
+        """Return workspaces for steps that the owner runs one after the other, with its generator.
+
+        They are in place where the owner's is, but what is kept is needed again.
+        """
+        parts = self.once((_PART, name, number), lambda: [Workspace() for _ in range(number)])
+        for part in parts:
+            part.rng, part._in_place, part._kept = self.rng, self._in_place, kept
+        return parts
 
     def contiguous(self, name: str, array: Array) -> Array:
         """Return the array, or a copy in a buffer if it is not C-contiguous."""

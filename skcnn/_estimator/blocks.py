@@ -10,6 +10,8 @@ import numpy as np
 from skcnn._checks import is_integer
 from skcnn._data.image_shape import layer_shape, split_channels
 from skcnn.layers import (
+    ELU,
+    GELU,
     Activation,
     AveragePool,
     BatchNorm,
@@ -18,15 +20,25 @@ from skcnn.layers import (
     Dropout,
     Flatten,
     Layer,
+    LeakyReLU,
     Logistic,
     MaxPool,
     ReLU,
+    SiLU,
     SpatialDropout,
     Tanh,
 )
 from skcnn.layers.base import Shape
 
-ACTIVATIONS: dict[str, type[Activation]] = {"relu": ReLU, "tanh": Tanh, "logistic": Logistic}
+ACTIVATIONS: dict[str, type[Activation]] = {
+    "relu": ReLU,
+    "tanh": Tanh,
+    "logistic": Logistic,
+    "leaky_relu": LeakyReLU,
+    "elu": ELU,
+    "gelu": GELU,
+    "silu": SiLU,
+}
 POOLINGS: dict[str, type[MaxPool] | type[AveragePool]] = {"max": MaxPool, "average": AveragePool}
 
 

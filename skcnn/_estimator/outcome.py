@@ -20,18 +20,27 @@ from skcnn._training.evaluation import Validation
 from skcnn._training.prediction import outputs_of
 from skcnn._training.stopping import DivergenceError
 from skcnn.layers import (
+    GELU,
     AveragePool,
     BatchNorm,
     Conv,
     Dense,
     Dropout,
     Flatten,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    Layer,
     Logistic,
     MaxPool,
+    Parallel,
     ReLU,
+    Residual,
+    SiLU,
     SpatialDropout,
     Tanh,
 )
+from skcnn.layers.base import Parameters, Shape
+from skcnn.layers.container import Container
 from skcnn.network import Network
 
 # Fits of fewer epochs, or of fewer steps, may well end before they have learned anything.
@@ -49,8 +58,8 @@ LARGE_ALPHA, LARGE_FRACTION, SMALL_NORM = 1.0, 0.5, 0.01
 UNSCALED = 1e3
 # Layers that make nothing larger but by their parameters.
 BOUNDED = (
-    AveragePool, BatchNorm, Conv, Dense, Dropout, Flatten, Logistic, MaxPool, ReLU, SpatialDropout,
-    Tanh,
+    AveragePool, BatchNorm, Conv, Dense, Dropout, Flatten, GELU, GlobalAveragePool, GlobalMaxPool,
+    Logistic, MaxPool, ReLU, SiLU, SpatialDropout, Tanh,
 )  # fmt: skip
 # Between a bound of the outputs and the largest number: intermediate results may be larger.
 MARGIN = 1e6
@@ -229,21 +238,46 @@ def bound_of_outputs(network: Network, largest: float) -> float:
     A layer makes its input larger by no more than the sum of the magnitudes of an output's weights.
     """
     with np.errstate(all="ignore"):
-        for layer, parameters in zip(network.layers, network.views(), strict=True):
-            if type(layer) not in BOUNDED:
-                return np.inf
-            largest = max(largest, 1.0)
-            # magnitudes of the weights of each output, and of biases
-            sums = {
-                name: np.abs(values).sum(axis=tuple(range(values.ndim - 1)), dtype=np.float64)
-                for name, values in parameters.items()
-            }
-            if isinstance(layer, BatchNorm):
-                scale = sums["gamma"] / np.sqrt(sums["variance"] + float(layer.epsilon))
-                largest = float((scale * (sums["mean"] + largest) + sums["beta"]).max())
-            elif sums:
-                largest *= float(sum(each.max() for each in sums.values()))
+        for layer, shape, parameters in zip(
+            network.layers, network.shapes, network.views(), strict=False
+        ):
+            largest = _bound_of_layer(layer, shape, parameters, largest)
     return largest if largest < np.inf else np.inf  # NaN is no bound
+
+
+def _bound_of_layer(layer: Layer, shape: Shape, parameters: Parameters, largest: float) -> float:
+    """Return what a layer's outputs do not exceed for inputs up to `largest`."""
+    if type(layer) is Parallel:
+        return max(_bounds_of_chains(layer, shape, parameters, largest).values())
+    if type(layer) is Residual:
+        bounds = _bounds_of_chains(layer, shape, parameters, largest)
+        return bounds["body"] + bounds.get("shortcut", largest)
+    if type(layer) not in BOUNDED:
+        return np.inf
+    largest = max(largest, 1.0)
+    # magnitudes of the weights of each output, and of biases
+    sums = {
+        name: np.abs(values).sum(axis=tuple(range(values.ndim - 1)), dtype=np.float64)
+        for name, values in parameters.items()
+    }
+    if isinstance(layer, BatchNorm):
+        scale = sums["gamma"] / np.sqrt(sums["variance"] + float(layer.epsilon))
+        return float((scale * (sums["mean"] + largest) + sums["beta"]).max())
+    return largest * float(sum(each.max() for each in sums.values())) if sums else largest
+
+
+def _bounds_of_chains(
+    layer: Container, shape: Shape, parameters: Parameters, largest: float
+) -> dict[str, float]:
+    """Return what the outputs of each chain that a layer runs do not exceed."""
+    bounds = {}
+    for name, chain in layer._chains(shape).items():
+        bound = largest
+        views = chain.views(parameters, name)
+        for inner, before, own in zip(chain.layers, chain.shapes, views, strict=False):
+            bound = _bound_of_layer(inner, before, own, bound)
+        bounds[name] = bound
+    return bounds
 
 
 def _largest_input(start: Fitted, data: Data) -> float:

@@ -15,7 +15,8 @@ from skcnn._estimator.blocks import ACTIVATIONS, POOLINGS, Architecture
 from skcnn._training.epochs import TrainingSettings
 from skcnn._training.stopping import Patience
 from skcnn.augmentation import Augmentation, Compose
-from skcnn.layers import Activation, BatchNorm, Dropout
+from skcnn.layers import Activation, BatchNorm, Dropout, Layer
+from skcnn.layers.base import each_layer
 from skcnn.optimizers import OPTIMIZERS, Optimizer
 from skcnn.schedules import SCHEDULES, Schedule
 from skcnn.weight_averaging import AVERAGINGS, WeightAveraging
@@ -229,7 +230,8 @@ def check_full_batch(estimator: Any) -> None:
     clash = [f"{name}={getattr(estimator, name)!r}" for name in names]
     if estimator.layers is not None:
         kinds = Dropout | BatchNorm
-        clash += [str(layer) for layer in estimator.layers if isinstance(layer, kinds)]
+        layers = each_layer(each for each in estimator.layers if isinstance(each, Layer))
+        clash += [str(layer) for layer in layers if isinstance(layer, kinds)]
     if clash:
         raise ValueError(
             f"solver='lbfgs' takes all samples at once and needs the same loss whenever it "

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
-from skcnn._checks import Hyperparameters
+from skcnn._checks import Hyperparameters, is_number
 from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters
 
-__all__ = ["Activation", "Logistic", "ReLU", "Tanh"]
+__all__ = ["ELU", "Activation", "LeakyReLU", "Logistic", "ReLU", "Tanh"]
 
 
 @dataclass(frozen=True)
@@ -136,3 +136,106 @@ class Logistic(Activation):
         np.subtract(1, y, out=slope)
         slope *= y
         dy *= slope
+
+
+@dataclass(frozen=True)
+class LeakyReLU(Activation):
+    """Leaky rectified linear unit: x where x > 0, else `negative_slope` * x.
+
+    The derivative is 1 where x > 0, else `negative_slope`.
+
+    Parameters
+    ----------
+    negative_slope : float, default=0.01
+        At least 0; with 0 it is :class:`ReLU`.
+
+    References
+    ----------
+    Maas, Hannun, Ng. Rectifier Nonlinearities Improve Neural Network Acoustic Models. ICML 2013.
+    """
+
+    is_increasing: ClassVar[bool] = True
+    in_place: ClassVar[bool] = True
+    initializer: ClassVar[str] = "he_normal"
+    negative_slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        _check_not_negative(self.negative_slope, "negative_slope")
+
+    def function(self, x: Array, out: Array, workspace: Workspace) -> None:
+        """max(x, 0) + negative_slope * min(x, 0)."""
+        negative = workspace.buffer("negative", x.shape, x.dtype)
+        _split(x, negative, out, workspace)
+        negative *= self.negative_slope
+        out += negative
+
+    def multiply_by_derivative(self, dy: Array, y: Array, workspace: Workspace) -> None:
+        """Multiply dy by negative_slope where y is not above 0."""
+        slope = workspace.buffer("slope", y.shape, y.dtype)
+        np.less_equal(y, 0, out=slope, casting="unsafe")
+        slope *= self.negative_slope
+        _add_positive(slope, y, workspace)
+        dy *= slope
+
+
+@dataclass(frozen=True)
+class ELU(Activation):
+    """Exponential linear unit: x where x > 0, else `alpha` * (exp(x) - 1).
+
+    The derivative is 1 where x > 0, else `alpha` * exp(x) = y + `alpha`.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        At least 0; outputs are above -`alpha`.
+
+    References
+    ----------
+    Clevert, Unterthiner, Hochreiter. Fast and Accurate Deep Network Learning by Exponential Linear
+    Units (ELUs). ICLR 2016.
+    """
+
+    is_increasing: ClassVar[bool] = True
+    in_place: ClassVar[bool] = True
+    initializer: ClassVar[str] = "he_normal"
+    alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_not_negative(self.alpha, "alpha")
+
+    def function(self, x: Array, out: Array, workspace: Workspace) -> None:
+        """max(x, 0) + alpha * (exp(min(x, 0)) - 1), which does not overflow."""
+        negative = workspace.buffer("negative", x.shape, x.dtype)
+        _split(x, negative, out, workspace)
+        np.expm1(negative, out=negative)
+        negative *= self.alpha
+        out += negative
+
+    def multiply_by_derivative(self, dy: Array, y: Array, workspace: Workspace) -> None:
+        """Multiply dy by y + alpha where y is not above 0."""
+        slope = workspace.buffer("slope", y.shape, y.dtype)
+        np.add(y, self.alpha, out=slope)
+        negative = workspace.buffer("sign", y.shape, np.bool_)
+        np.less_equal(y, 0, out=negative)
+        slope *= negative
+        _add_positive(slope, y, workspace)
+        dy *= slope
+
+
+def _check_not_negative(value: float, name: str) -> None:
+    if not (is_number(value) and 0 <= value < np.inf):
+        raise ValueError(f"{name}={value!r} must be a number of at least 0.")
+
+
+def _split(x: Array, negative: Array, out: Array, workspace: Workspace) -> None:
+    """Write min(x, 0) to `negative`, then max(x, 0) to `out`, which may be x."""
+    zeros = workspace.once(x.shape[-2:], lambda: np.zeros(x.shape[-2:], x.dtype))
+    np.minimum(x, zeros, out=negative)
+    np.maximum(x, zeros, out=out)
+
+
+def _add_positive(slope: Array, y: Array, workspace: Workspace) -> None:
+    """Add 1 to `slope` where y > 0."""
+    positive = workspace.buffer("sign", y.shape, np.bool_)
+    np.greater(y, 0, out=positive)
+    slope += positive

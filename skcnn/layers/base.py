@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -43,16 +45,31 @@ class Layer:
     def __str__(self) -> str:
         """Return the constructor call without arguments of default value or `repr=False`."""
         arguments = (
-            f"{f.name}={getattr(self, f.name)!r}"
+            f"{f.name}={_shown(getattr(self, f.name))}"
             for f in fields(self)
             if f.repr and getattr(self, f.name) != f.default
         )
         return f"{type(self).__name__}({', '.join(arguments)})"
 
     @property
+    def inner_layers(self) -> tuple[Layer, ...]:
+        """Layers that this one was made of, in order; most are made of none."""
+        return ()
+
+    @property
     def _traits(self) -> Trait:
         """What the execution plan may do with the layer: nothing, unless a layer says more."""
         return Trait.NONE
+
+    def _multiply_adds(self, input_shape: Shape) -> int:
+        """Of the forward pass for one input: one for each output and each of its weights."""
+        outputs = prod(self.output_shape(input_shape))
+        shapes = self.parameter_shapes(input_shape).values()
+        return sum(prod(shape) // shape[-1] * outputs for shape in shapes if len(shape) > 1)
+
+    def _n_values(self, input_shape: Shape) -> int:
+        """Return how many numbers are computed for one input: the outputs, inner ones included."""
+        return prod(self.output_shape(input_shape))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of one output, or raise a ValueError for an unsuitable input."""
@@ -131,6 +148,29 @@ class Layer:
             None if `need_dx` is false.
         """
         raise NotImplementedError(f"{type(self).__name__} must define `backward`.")
+
+
+def _shown(value: Any) -> str:
+    """Return a hyper-parameter as it is written in a constructor call."""
+    if isinstance(value, Layer):
+        return str(value)
+    if _holds_layers(value):
+        return f"[{', '.join(_shown(each) if each else '[]' for each in value)}]"
+    return repr(value)
+
+
+def _holds_layers(value: Any) -> bool:
+    """Say whether a value is a tuple that has layers in it, at any depth."""
+    return isinstance(value, tuple) and any(
+        isinstance(each, Layer) or _holds_layers(each) for each in value
+    )
+
+
+def each_layer(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """Yield layers and, after each, those that it was made of, at any depth."""
+    for layer in layers:
+        yield layer
+        yield from each_layer(layer.inner_layers)
 
 
 def spatial_shape(input_shape: Shape, layer: Layer) -> tuple[Shape, int]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skcnn._engine.plan import make_plan
+from skcnn._engine.plan import ExecutionPlan, Step, make_plan
 from skcnn.layers import (
+    GELU,
     AveragePool,
     BatchNorm,
     Bias,
@@ -18,12 +20,17 @@ from skcnn.layers import (
     Dense,
     Dropout,
     Flatten,
+    GlobalMaxPool,
+    LeakyReLU,
     Logistic,
     MaxPool,
+    Parallel,
     ReLU,
+    Residual,
     SpatialDropout,
     Tanh,
     Workspace,
+    chain,
 )
 from skcnn.layers.conv import InterleavedConv
 from skcnn.layers.pool import InterleavedMaxPool
@@ -310,3 +317,78 @@ def test_an_activation_that_looks_at_shapes_gets_those_that_were_asked_for():
         :3
     ] == ["Conv", "Paired", "MaxPool"]
     assert network.multiply_adds > 0
+
+
+# Layers made of layers
+
+
+@st.composite
+def bodies(draw, depth):
+    """Layers that change the shape of feature maps or do not, some of them made of layers."""
+    body = []
+    for _ in range(draw(st.integers(1, 3))):
+        kind = draw(st.sampled_from(["block", "block", "residual", "parallel"]))
+        if kind == "block" or not depth:
+            block = [Conv(draw(st.integers(1, 3)), 3), draw(st.sampled_from([Tanh(), GELU()]))]
+            block.append(draw(st.sampled_from([MaxPool(2), MaxPool(1), BatchNorm(), Bias()])))
+            body += block if draw(st.booleans()) else [block[0], block[2], block[1]]
+        elif kind == "residual":
+            inner = draw(bodies(depth - 1))
+            last = Conv(draw(st.integers(1, 3)), 2)
+            body.append(Residual([*inner, last], [*inner, last]))
+        else:
+            inner = draw(bodies(depth - 1))
+            body.append(Parallel([inner, [*inner, Conv(2, 3), LeakyReLU(0.1)]]))
+    return body
+
+
+def as_asked(layers, input_shape):
+    """Return the plan that runs the layers as they are."""
+    return ExecutionPlan(tuple(Step(layer, n) for n, layer in enumerate(layers)), input_shape)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(bodies(2), st.sampled_from([(2, 17), (9, 1, 8), (5, 4, 2, 6)]), st.integers(0, 99))
+def test_plans_inside_agree_with_layers_run_one_by_one(body, shape, seed):
+    results = []
+    for make in (make_plan, as_asked):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(chain, "make_plan", make)
+            chain._known_chain.cache_clear()
+            network = Network((*body, GlobalMaxPool(), Dense(3)), shape, np.float64)
+            rng = np.random.default_rng(seed)
+            network.parameters[:] = 0.5 * rng.standard_normal(network.parameters.size)
+            network.state[:] = rng.uniform(0.5, 2, network.state.size)
+            x, dy = rng.standard_normal((*shape, 5)), rng.standard_normal((3, 5))
+            y, _ = network.forward(x.copy(), network.workspaces(in_place=True), training=False)
+            results.append((y.copy(), *planned(network, x, dy, None)))
+    chain._known_chain.cache_clear()
+    for expected, got in zip(results[1], results[0], strict=True):
+        scale = np.abs(expected).max(initial=1)
+        np.testing.assert_allclose(got, expected, rtol=1e-7, atol=1e-9 * scale)
+
+
+def test_pooling_comes_first_inside_too():
+    block = (Conv(3), ReLU(), MaxPool(2))
+    pooled = ["InterleavedConv", "InterleavedMaxPool", "Bias", "ReLU"]
+    shortcut = (Conv(3, 1, 2),)
+    residual = Residual(block, shortcut)._chains((8, 1, 8))["body"]
+    branch = Parallel([block])._chains((8, 1, 8))["branches.0"]
+    for inner in (residual, branch):
+        assert [type(step.operation).__name__ for step in inner.plan.steps] == pooled
+
+
+def test_work_and_values_inside_count():
+    shape, block = (8, 2, 8), (Conv(3), ReLU(), MaxPool(2))
+    nested = Residual([Parallel([block])])
+    for container, chains, n_outputs in [
+        (Residual(block), [block, (Conv(3, 1, 2),)], [48]),
+        (Parallel([block, [MaxPool(2)]]), [block, (MaxPool(2),)], [80]),
+        (nested, [block, (Conv(3, 1, 2),)], [48, 48]),
+    ]:
+        plan = make_plan((container,), shape)
+        alone = [make_plan(layers, shape) for layers in chains]
+        assert plan.multiply_adds == sum(each.multiply_adds for each in alone)
+        inside = sum(each.n_values - prod(shape) for each in alone)
+        assert plan.n_values == prod(shape) + inside + sum(n_outputs)
+        assert Network((container, Flatten()), shape).multiply_adds == plan.multiply_adds

@@ -50,6 +50,7 @@ def test_memory_that_is_too_small_is_let_go():
     del smaller
     larger = workspace.buffer("y", (43, 10), np.float64)
     assert gone() is None
+    larger[:] = 3  # what is in new memory may be NaN
     again = workspace.buffer("y", (42, 10), np.float64)
     assert np.shares_memory(larger, again)
     assert workspace.buffer("y", (42, 10), "float64").tolist() == again.tolist()
@@ -128,3 +129,27 @@ def test_a_part_has_memory_of_its_own_and_the_same_generator():
 def test_an_output_has_a_name_that_no_layer_gives():
     workspace, x = Workspace(), np.ones((2, 3))
     assert not np.shares_memory(workspace.output(x), workspace.buffer("y", x.shape, x.dtype))
+
+
+def test_output_is_in_place_but_for_what_is_kept():
+    x, other = np.zeros((3, 4)), np.zeros((3, 4))
+    assert Workspace(in_place=True).output(x) is x
+    assert not np.shares_memory(Workspace().output(x), x)
+    for part in Workspace(in_place=True).parts("body", 2, kept=x):
+        assert part.output(other) is other
+        for view in (x, x.reshape(-1), x[1:], x[:, ::2]):
+            assert not np.shares_memory(part.output(view), x)
+    for part in Workspace().parts("body", 2, kept=x):
+        assert not np.shares_memory(part.output(other), other)
+
+
+def test_parts_are_the_same_from_call_to_call_and_have_the_generator_of_the_owner():
+    x, rng = np.zeros(3), np.random.default_rng(0)
+    workspace = Workspace()
+    first = workspace.parts("body", 2, kept=x)
+    workspace.rng = rng
+    again = workspace.parts("body", 2, kept=x)
+    assert len({*map(id, first)}) == 2
+    assert [*map(id, first)] == [*map(id, again)]
+    assert all(part.rng is rng for part in again)
+    assert not {*map(id, first)} & {*map(id, workspace.parts("shortcut", 2, kept=x))}

@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skcnn._estimator.outcome import bound_of_outputs
 from skcnn.layers import (
+    GELU,
     Activation,
     AveragePool,
     BatchNorm,
@@ -16,8 +17,13 @@ from skcnn.layers import (
     Dense,
     Dropout,
     Flatten,
+    GlobalAveragePool,
+    GlobalMaxPool,
     MaxPool,
+    Parallel,
     ReLU,
+    Residual,
+    SiLU,
     SpatialDropout,
     Tanh,
 )
@@ -95,6 +101,9 @@ def test_statistics_of_batch_normalization_are_finite_or_fit_says_what_to_do(sca
         (Conv(3, 3), ReLU(), MaxPool(2), Flatten(), Dense(4), Tanh(), Dense(2)),
         (Conv(2, 3, 2, "valid"), BatchNorm(), AveragePool(2), SpatialDropout(0.2), Flatten(),
          Dropout(0.5), Dense(5, use_bias=False), BatchNorm(), Dense(2)),
+        (Residual([Conv(4, 3, 2), BatchNorm(), GELU(), Residual([Conv(4, 2)])]), SiLU(),
+         Parallel([[], [Conv(3, 1)]]), Parallel([GlobalAveragePool(), GlobalMaxPool()]),
+         Parallel([[], [Dense(3), Residual([Tanh()])]]), Dense(2)),
     ],
     ids=len,
 )  # fmt: skip

@@ -21,7 +21,17 @@ from skcnn._training.lbfgs import Objective
 from skcnn._training.state import TrainingState
 from skcnn._training.stopping import DivergenceError
 from skcnn.augmentation import Shift
-from skcnn.layers import BatchNorm, Conv, Dense, Dropout, Flatten, SpatialDropout, Tanh
+from skcnn.layers import (
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    Parallel,
+    Residual,
+    SpatialDropout,
+    Tanh,
+)
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
 from skcnn.optimizers import SGD
@@ -355,6 +365,10 @@ def test_what_makes_the_loss_random_is_refused_before_any_work(make_lbfgs, digit
 def test_layers_that_draw_or_keep_statistics_are_refused(make_lbfgs, digits, layer):
     with pytest.raises(ValueError, match=r"solver='lbfgs' .* cannot be combined with"):
         make_lbfgs(layers=[Conv(2, 3), layer]).fit(*digits)
+    for nested in (Residual(layer), Residual(Conv(2), layer), Parallel([[], Residual([layer])])):
+        with pytest.raises(ValueError, match=r"cannot be combined with") as caught:
+            make_lbfgs(layers=[Conv(2, 3), nested]).fit(*digits)
+        assert f"combined with {layer}." in str(caught.value)
     # what layers= replaces does not count
     make_lbfgs(layers=[Conv(2, 3)], dropout=0.3).fit(*digits)
 

@@ -11,7 +11,16 @@ from skcnn._data.batches import Images
 from skcnn._engine.workspace import Workspace
 from skcnn._training import gradient
 from skcnn.augmentation import Shift
-from skcnn.layers import BatchNorm, Conv, Flatten, Layer
+from skcnn.layers import (
+    BatchNorm,
+    Conv,
+    Flatten,
+    GlobalAveragePool,
+    Layer,
+    Parallel,
+    ReLU,
+    Residual,
+)
 from skcnn.schedules import Constant
 from skcnn.weight_averaging import ExponentialMovingAverage, StochasticWeightAveraging
 
@@ -111,3 +120,39 @@ def test_other_state_stays_the_average(digits):
     weights = 0.5 ** np.arange(4)[::-1]
     expected = np.average([1, 2, 3, 4], weights=weights)
     np.testing.assert_allclose(model.network_.views()[3]["steps"], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("averaging", ["ema", "swa"])
+def test_statistics_inside_of_other_layers_are_those_of_the_training_data(digits, averaging):
+    X, y = digits[0].astype(float), digits[1]
+    body = (Conv(6, 3, use_bias=False), BatchNorm(), ReLU())
+    branches = [[], [Conv(2, 3), BatchNorm()]]
+    layers = [Residual(body), Parallel(branches), GlobalAveragePool()]
+    kind = {"layers": layers, "max_iter": 4, "batch_size": 150, "random_state": 0}
+    model = ScratchCNNClassifier(weight_averaging=averaging, learning_rate=0.02, **kind).fit(X, y)
+    residual, parallel = model.network_.views()[:2]
+    images = Images(X, model.image_shape_, model._fitted.standardizer, model.network_.dtype)
+    x = images.batch(slice(None), Workspace())
+
+    def run(layer, views, name, x):
+        own = {key.removeprefix(name): view for key, view in views.items() if key.startswith(name)}
+        return layer.forward(own, x, Workspace(), training=False)[0].copy()
+
+    def assert_statistics_of(x, views, name):
+        deviation = x.std((0, 2, 3))
+        np.testing.assert_allclose(views[f"{name}.variance"] / deviation**2, 1, atol=0.04)
+        np.testing.assert_allclose(
+            views[f"{name}.mean"], x.mean((0, 2, 3)), atol=0.04 * deviation.max()
+        )
+        assert views[f"{name}.weight"] == 1
+
+    convolved = run(body[0], residual, "body.0.", x)
+    assert_statistics_of(convolved, residual, "body.1")
+    projected = run(Conv(6, 1, use_bias=False), residual, "shortcut.0.", x)
+    assert_statistics_of(projected, residual, "shortcut.1")
+    shape = x.shape[:-1]
+    block = Residual(body).forward(residual, x, Workspace(), training=False)[0]
+    assert block.shape[:-1] == Residual(body).output_shape(shape)
+    assert_statistics_of(
+        run(Conv(2, 3), parallel, "branches.1.0.", block), parallel, "branches.1.1"
+    )

@@ -13,6 +13,7 @@ from skcnn._engine.convolution import choose
 from skcnn._engine.plan import ExecutionPlan, Step
 from skcnn._training import gradient, prediction
 from skcnn.layers import (
+    GELU,
     AveragePool,
     BatchNorm,
     Bias,
@@ -20,15 +21,31 @@ from skcnn.layers import (
     Dense,
     Dropout,
     Flatten,
+    GlobalAveragePool,
     Logistic,
     MaxPool,
+    Parallel,
     ReLU,
+    Residual,
+    SiLU,
     SpatialDropout,
     Tanh,
     Workspace,
+    chain,
     conv,
 )
 from skcnn.optimizers import SGD
+
+
+@st.composite
+def containers(draw, smooth):
+    """A layer made of layers, for feature maps of any shape."""
+    filters = draw(st.integers(1, 4))
+    body = [Conv(filters, 3), draw(smooth), BatchNorm(), draw(st.sampled_from([GELU(), SiLU()]))]
+    body = body[: draw(st.integers(1, 4))] + [Dropout(0.2), MaxPool(1)][: draw(st.integers(0, 2))]
+    if draw(st.booleans()):
+        return Residual([draw(smooth), Residual(body), *body])
+    return Parallel([[], body, [draw(smooth), Residual(body), MaxPool(1)]])
 
 
 @st.composite
@@ -57,7 +74,9 @@ def architectures(draw):
             draw(st.sampled_from([BatchNorm(), Bias(), SpatialDropout(0.3), Dropout(0.2), Tanh()])),
         ]
         layers += draw(st.permutations(block))[: draw(st.integers(1, 3))]
-    layers.append(Flatten())
+        if draw(st.integers(0, 2)) == 0:
+            layers.append(draw(containers(smooth)))
+    layers.append(draw(st.sampled_from([Flatten(), Flatten(), GlobalAveragePool()])))
     if draw(st.booleans()):
         layers += [Dense(draw(st.integers(1, 12))), draw(smooth)]
     channels = draw(st.integers(1, 3)) if rank > 1 else 1
@@ -81,7 +100,7 @@ def workspaces_without_in_place(self, rng=None, *, in_place=False):
 # A switch: what is set, on what, and whether bits stay the same.
 SWITCHES = {
     "Winograd": ([(choose, "LEAST_GAIN", 0)], False),
-    "execution plan": ([(network, "make_plan", plan_as_asked)], False),
+    "execution plan": ([(chain, "make_plan", plan_as_asked)], False),
     "in-place prediction": (
         [(network.Network, "workspaces", workspaces_without_in_place)],
         True,
@@ -105,7 +124,11 @@ SWITCHES = {
 @contextmanager
 def switched(settings_of_modules):
     """Set attributes, and forget the choices that follow from them, before and after."""
-    forget = (conv._algorithm.cache_clear, block_length.block_length.cache_clear)
+    forget = (
+        conv._algorithm.cache_clear,
+        block_length.block_length.cache_clear,
+        chain._known_chain.cache_clear,
+    )
     with pytest.MonkeyPatch.context() as patch:
         for owner, name, value in settings_of_modules:
             patch.setattr(owner, name, value)

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from skcnn._engine.plan import make_plan
 from skcnn._engine.workspace import Workspace
-from skcnn.layers import Activation, Logistic, ReLU, Tanh
+from skcnn.layers import ELU, Activation, Conv, LeakyReLU, Logistic, MaxPool, ReLU, Tanh
 from skcnn.testing import check_layer
 from tests.support.shapes import SHAPES
 
@@ -58,3 +59,63 @@ def test_base_activation_asks_for_function_and_derivative():
         Activation().forward({}, x, Workspace(), training=False)
     with pytest.raises(NotImplementedError, match="Activation must define `multiply_by"):
         Activation().backward({}, {}, x, x, Workspace(), need_dx=True)
+
+
+SLOPES = [*map(LeakyReLU, (0.01, 0, 0.3, 2.5)), *map(ELU, (1.0, 0, 0.4, 3))]
+every_slope = pytest.mark.parametrize("layer", SLOPES, ids=str)
+
+
+def negative_side(layer, x):
+    """Return value and slope where x is negative."""
+    if isinstance(layer, LeakyReLU):
+        return layer.negative_slope * x, np.full_like(x, layer.negative_slope)
+    return layer.alpha * np.expm1(x), layer.alpha * np.exp(x)
+
+
+@every_slope
+def test_gradients_of_leaky_relu_and_elu_are_finite_differences(layer):
+    check_layer(layer, (3, 2, 4))
+    for shape in SHAPES:
+        check_layer(layer, shape, directions=8)
+
+
+@every_slope
+def test_leaky_relu_and_elu_are_the_identity_above_zero_and_their_formula_below(layer):
+    x = np.random.default_rng(0).normal(0, 3, (3, 2, 4, 5))
+    y, dx = run(layer, x, np.full_like(x, 2.0))
+    value, slope = negative_side(layer, np.minimum(x, 0))
+    assert np.array_equal(y[x > 0], x[x > 0])
+    assert np.array_equal(dx[x > 0], np.full(np.count_nonzero(x > 0), 2.0))
+    np.testing.assert_allclose(y[x < 0], value[x < 0], rtol=1e-15, atol=0)
+    np.testing.assert_allclose(dx[x < 0], 2 * slope[x < 0], rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_slope
+def test_slope_at_zero_is_that_below_and_extreme_inputs_give_the_limit(layer, dtype):
+    large = np.finfo(dtype).max / 4
+    x = np.array([[-large, -1e4, 0, 1e4, large]], dtype)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        y, dx = run(layer, x, np.ones_like(x))
+    value, slope = negative_side(layer, x[0, :3])
+    assert y.dtype == dx.dtype == dtype
+    np.testing.assert_allclose(y[0], [*value, *x[0, 3:]], rtol=1e-6)
+    np.testing.assert_allclose(dx[0], [*slope, 1, 1], rtol=1e-6, atol=1e-7)
+
+
+@every_slope
+def test_leaky_relu_and_elu_never_fall_and_trade_places_with_max_pooling(layer):
+    x = np.sort(np.random.default_rng(0).normal(0, 2, 5000)).astype(np.float32)[None]
+    assert (np.diff(run(layer, x, np.ones_like(x))[0][0]) >= 0).all()
+    steps = make_plan((Conv(3), layer, MaxPool(2)), (8, 1, 8)).steps
+    assert [type(step.operation) for step in steps][3] is type(layer)
+    assert layer.initializer == "he_normal"
+
+
+@pytest.mark.parametrize("value", [-0.1, np.inf, np.nan, "0.1", None])
+@pytest.mark.parametrize(("kind", "name"), [(LeakyReLU, "negative_slope"), (ELU, "alpha")])
+def test_slopes_below_zero_are_errors_that_name_parameter_and_value(kind, name, value):
+    with pytest.raises(ValueError, match="must be a number of at least 0") as caught:
+        kind(value)
+    assert f"{name}={value!r}" in str(caught.value)
+    assert getattr(kind().set_params(**{name: 0.5}), name) == 0.5

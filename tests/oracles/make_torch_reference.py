@@ -37,7 +37,9 @@ row, skcnn the first one column by column), and parameters whose gradient is zer
 such as a bias before batch normalization, which Adam would move by the rounding.
 """
 
+import copy
 import json
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -106,12 +108,106 @@ def pooling(name: str, shape: tuple[int, ...], options: dict[str, Any]) -> nn.Mo
     return getattr(nn, f"{name}{len(lengths)}d")(size, stride)
 
 
+class Residual(nn.Module):
+    """A body and what goes around it, added."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body, self.shortcut = body, shortcut
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return body(x) + shortcut(x)."""
+        return self.body(x) + self.shortcut(x)
+
+
+class Parallel(nn.Module):
+    """Branches whose outputs are joined along the channels."""
+
+    def __init__(self, branches: list[nn.Sequential]) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the outputs of all branches, one behind the other."""
+        return torch.cat([branch(x) for branch in self.branches], dim=1)
+
+
+class GlobalPool(nn.Module):
+    """The mean or the maximum of each feature map."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (n_samples, channels)."""
+        maps = x.flatten(2)
+        return maps.mean(dim=2) if self.name == "GlobalAveragePool" else maps.amax(dim=2)
+
+
+def output_shape(module: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of what a module makes of a sample."""
+    zeros = torch.zeros(1, *shape, dtype=torch.float64)
+    return tuple(copy.deepcopy(module).double().eval()(zeros).shape[1:])
+
+
+def sequence_of(shape: tuple[int, ...], descriptions: Any) -> nn.Sequential:
+    """Return layers one after the other."""
+    modules = []
+    for description in [descriptions] if isinstance(descriptions, dict) else descriptions:
+        module = module_of(shape, description)
+        shape = output_shape(module, shape)
+        modules.append(module)
+    return nn.Sequential(*modules)
+
+
+def residual(shape: tuple[int, ...], options: dict[str, Any]) -> nn.Module:
+    """Return a residual block; "auto" is a projection by the strides of the body's convolutions."""
+    body, shortcut = sequence_of(shape, options["layers"]), options.get("shortcut", "auto")
+    after = output_shape(body, shape)
+    if shortcut == "identity" or (shortcut == "auto" and after == shape):
+        return Residual(body, nn.Identity())
+    if shortcut == "auto":
+        norms = [each for each in options["layers"] if each["layer"] == "BatchNorm"]
+        bias = not norms
+        shortcut = [{"layer": "Dense", "n_units": after[0], "use_bias": bias}]
+        if len(after) > 1:
+            strides = [each.get("stride", 1) for each in options["layers"]]
+            shortcut = [
+                {"layer": "Conv", "n_filters": after[0], "filter_size": 1, "use_bias": bias,
+                 "stride": prod(strides)},
+            ]  # fmt: skip
+        shortcut += norms[:1]
+    return Residual(body, sequence_of(shape, shortcut))
+
+
+def activation(name: str, options: dict[str, Any]) -> nn.Module | None:
+    """Return an activation, or None if the name is that of another layer."""
+    made = {
+        "ReLU": nn.ReLU,
+        "Tanh": nn.Tanh,
+        "Logistic": nn.Sigmoid,
+        "LeakyReLU": lambda: nn.LeakyReLU(options.get("negative_slope", 0.01)),
+        "ELU": lambda: nn.ELU(options.get("alpha", 1.0)),
+        "GELU": lambda: nn.GELU("tanh" if options.get("approximate") else "none"),
+        "SiLU": nn.SiLU,
+    }
+    return made[name]() if name in made else None
+
+
 def module_of(shape: tuple[int, ...], description: dict[str, Any]) -> nn.Module:
     """Return a layer for samples of this shape."""
     name, options = description["layer"], description
-    activations = {"ReLU": nn.ReLU, "Tanh": nn.Tanh, "Logistic": nn.Sigmoid, "Flatten": nn.Flatten}
-    if name in activations:
-        return activations[name]()
+    if (function := activation(name, options)) is not None:
+        return function
+    if name == "Flatten":
+        return nn.Flatten()
+    if name.startswith("Global"):
+        return GlobalPool(name)
+    if name == "Residual":
+        return residual(shape, options)
+    if name == "Parallel":
+        return Parallel([sequence_of(shape, branch) for branch in options["branches"]])
     if name == "Conv":
         return convolution(shape, options)
     if name in ("MaxPool", "AveragePool"):
@@ -128,12 +224,7 @@ def module_of(shape: tuple[int, ...], description: dict[str, Any]) -> nn.Module:
 
 def build(network: dict[str, Any]) -> nn.Sequential:
     """Return the network as a module in float64."""
-    modules, shape = [], network["input_shape"]
-    for description in network["layers"]:
-        module = module_of(shape, description).double().eval()
-        shape = tuple(module(torch.zeros(1, *shape, dtype=torch.float64)).shape[1:])
-        modules.append(module)
-    return nn.Sequential(*modules).train()
+    return sequence_of(network["input_shape"], network["layers"]).double().train()
 
 
 def draw_parameters(module: nn.Module, rng: np.random.Generator) -> torch.Tensor:

@@ -193,4 +193,101 @@ FEATURES: list[dict[str, Any]] = [
         ],
     },
 ]  # fmt: skip
-NETWORKS = [*SIGNALS, *IMAGES, *VOLUMES, *FEATURES]
+GELU, SILU, NORM = layer("GELU"), layer("SiLU"), layer("BatchNorm")
+AVERAGE, MAXIMUM = layer("GlobalAveragePool"), layer("GlobalMaxPool")
+
+
+def conv(n_filters: int, filter_size: Any = 3, **options: Any) -> dict[str, Any]:
+    """Describe a convolution."""
+    return layer("Conv", n_filters=n_filters, filter_size=filter_size, **options)
+
+
+def normalized(n_filters: int, filter_size: Any = 3, **options: Any) -> list[dict[str, Any]]:
+    """Describe a convolution without bias, and batch normalization."""
+    return [conv(n_filters, filter_size, use_bias=False, **options), NORM]
+
+
+NESTED: list[dict[str, Any]] = [
+    {
+        "name": "signal, leaky ReLU and ELU, global average pooling",
+        "input_shape": (1, 9), "n_samples": 8, "loss": CROSS_ENTROPY,
+        "layers": [
+            conv(2), layer("LeakyReLU", negative_slope=0.2), conv(3, 2), layer("ELU", alpha=0.7),
+            conv(2, 2), layer("LeakyReLU"), layer("ELU"), AVERAGE, layer("Dense", n_units=3),
+        ],
+    },
+    {
+        "name": "image, GELU and SiLU, global max pooling",
+        "input_shape": (1, 5, 6), "n_samples": 8, "loss": SMOOTHED, "weighted": True,
+        "layers": [
+            conv(2), GELU, layer("MaxPool", pool_size=2), conv(3, 2), SILU,
+            conv(4, 1), layer("GELU", approximate=True), MAXIMUM, layer("Dense", n_units=3),
+        ],
+    },
+    {
+        "name": "image, global max pooling after a bias and an increasing activation",
+        "input_shape": (1, 5, 4), "n_samples": 7, "loss": CROSS_ENTROPY,
+        "layers": [conv(3), TANH, MAXIMUM, layer("Dense", n_units=3)],
+    },
+    {
+        "name": "volume, residual blocks without batch normalization",
+        "input_shape": (2, 2, 3, 4), "n_samples": 6, "loss": SQUARED,
+        "layers": [
+            layer("Residual", layers=[conv(1, 2), GELU, conv(2, 2)], shortcut="identity"), TANH,
+            layer("Residual", layers=[conv(3, 2, stride=2), layer("ELU"), conv(3, 1)]),
+            AVERAGE, layer("Dense", n_units=2),
+        ],
+    },
+    {
+        "name": "image, residual blocks with batch normalization",
+        "input_shape": (1, 7, 6), "n_samples": 8, "loss": CROSS_ENTROPY,
+        "layers": [
+            *normalized(2), RELU,
+            layer("Residual", layers=[*normalized(2), RELU, *normalized(2, 2)]), RELU,
+            layer("Residual", layers=[*normalized(3, stride=2), RELU, *normalized(3, 2)]), RELU,
+            AVERAGE, layer("Dense", n_units=3),
+        ],
+    },
+    {
+        "name": "signal, residual blocks that begin with batch normalization, a given shortcut",
+        "input_shape": (2, 10), "n_samples": 7, "loss": SMOOTHED, "weighted": True,
+        "layers": [
+            layer("Residual", layers=[NORM, TANH, *normalized(2, 5), SILU, conv(2)]),
+            layer(
+                "Residual", layers=[*normalized(3), TANH, layer("MaxPool", pool_size=2)],
+                shortcut=[layer("AveragePool", pool_size=2), conv(3, 1)],
+            ),
+            AVERAGE, layer("Dense", n_units=3),
+        ],
+    },
+    {
+        "name": "image, parallel branches, one with a residual block, one empty",
+        "input_shape": (2, 5, 8), "n_samples": 6, "loss": CROSS_ENTROPY,
+        "layers": [
+            layer("Parallel", branches=[
+                [conv(1, 1)], [conv(1, 1), RELU, conv(2)], [conv(1, 1), RELU, conv(1, 5)], [],
+            ]),
+            TANH, layer("MaxPool", pool_size=2),
+            layer("Parallel", branches=[
+                [conv(2, 2), TANH, layer("MaxPool", pool_size=2)],
+                [*normalized(2, 2, stride=2),
+                 layer("Residual", layers=[conv(2, 1), GELU, conv(2, 2)])],
+            ]),
+            layer("Parallel", branches=[[AVERAGE], [MAXIMUM]]), layer("Dense", n_units=3),
+        ],
+    },
+    {
+        "name": "features, residual block in a residual block, parallel branches",
+        "input_shape": (6,), "n_samples": 9, "loss": SQUARED, "weighted": True,
+        "layers": [
+            layer("Dense", n_units=4),
+            layer("Residual", layers=[
+                layer("Residual", layers=[layer("Dense", n_units=3, use_bias=False), NORM, TANH]),
+                layer("ELU"), layer("Dense", n_units=4),
+            ], shortcut="identity"),
+            layer("Parallel", branches=[[layer("Dense", n_units=2), TANH], [], [SILU]]),
+            layer("Dense", n_units=2),
+        ],
+    },
+]  # fmt: skip
+NETWORKS = [*SIGNALS, *IMAGES, *VOLUMES, *FEATURES, *NESTED]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from skcnn import ScratchCNNClassifier, layers, losses, optimizers
-from skcnn.layers import BatchNorm, Conv, Dense, Flatten, Layer, Workspace
+from skcnn.layers import Dense, Flatten, Layer, Workspace
 from skcnn.network import Network
 
 ARCHIVE = Path(__file__).with_name("torch_reference.npz")
@@ -74,10 +74,12 @@ def network_parameters(flat, torch_shapes, network):
             maps = before
         for name in layer.parameter_shapes(before):
             array = next(arrays)
-            if name == "weights" and isinstance(layer, Conv):
+            if array.ndim > 2:
                 array = convolution_weights(array)
             elif name == "weights" and isinstance(layer, Dense):
                 array, maps = dense_weights(array, maps or before), None
+            elif array.ndim == 2:  # in a layer made of layers, of features
+                array = array.T
             views[name][:] = array
     assert next(arrays, None) is None
     assert np.isfinite(vector).all()
@@ -88,6 +90,8 @@ def network_parameters(flat, torch_shapes, network):
 
 
 def without_lists(value):
+    if isinstance(value, dict):
+        return made(layers, value, "layer")
     return tuple(without_lists(part) for part in value) if isinstance(value, list) else value
 
 
@@ -259,8 +263,13 @@ def torch_statistics(views):
 
 
 def batch_norm_views(network):
-    pairs = zip(network.layers, network.views(), strict=True)
-    return [views for layer, views in pairs if isinstance(layer, BatchNorm)]
+    """Return the state of every batch normalization, those in other layers included."""
+    return [
+        {part: views[name.removesuffix("mean") + part] for part in ("mean", "variance", "weight")}
+        for views in network.views()
+        for name in views
+        if name.split(".")[-1] == "mean"
+    ]
 
 
 @normalized_networks
