@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from math import isnan, nan
 from threading import get_ident
@@ -97,11 +97,12 @@ def warning_once(score: Callable[[Network], Any]) -> Callable[[Network], Any]:
     return asked
 
 
+class _Never(Warning):
+    """Is never given."""
+
+
 class _Pattern:
     """What a filter of warnings takes for a pattern: matches in one thread, until it is ended.
-
-    Filters are the process's. Of threads whose `catch_warnings` overlap, one leaves those of the
-    other behind; these then do nothing, and the next that comes takes them away.
 
     Parameters
     ----------
@@ -134,17 +135,30 @@ class _Pattern:
 
 @contextmanager
 def _filters(actions: dict[str, type[Warning]], shown: set[str] | None = None) -> Iterator[None]:
-    """Filter the warnings of this thread, the last action first; with `shown`, repeated ones."""
+    """Filter the warnings of this thread, the last action first; with `shown`, repeated ones.
+
+    Not by `catch_warnings`: filters are the process's, and of threads that overlap there, one
+    restores those of the other for good. What others so restore of these filters does nothing, and
+    the next that comes takes it away.
+    """
     pattern, filters = _Pattern(shown), cast(list[Any], warnings.filters)
-    filters[:] = [each for each in filters if not getattr(each[1], "is_ended", False)]
+    _remove(filters, [each for each in filters if getattr(each[1], "is_ended", False)])
+    entries = [(action, pattern, category, None, 0) for action, category in actions.items()][::-1]
     try:
-        with warnings.catch_warnings():
-            filters = cast(list[Any], warnings.filters)
-            for action, category in actions.items():
-                filters.insert(0, (action, pattern, category, None, 0))
-            yield
+        filters[:0] = entries
+        warnings.simplefilter("ignore", _Never, append=True)  # so that Python sees a change
+        yield
     finally:
         pattern.end()
+        for each in (filters, cast(list[Any], warnings.filters)):
+            _remove(each, [*entries, ("ignore", None, _Never, None, 0)])
+
+
+def _remove(filters: list[Any], entries: list[Any]) -> None:
+    """Take entries out of a list that other threads may change at the same time."""
+    for entry in entries:
+        with suppress(ValueError):
+            filters.remove(entry)
 
 
 def _ask(score: Callable[[], Any], *, strict: bool = False) -> tuple[float, str]:
