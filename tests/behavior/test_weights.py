@@ -527,3 +527,19 @@ def test_how_tiny_a_tiny_weight_is_does_not_matter(data):
         for least in (1e-320, 1e-30)
     )
     np.testing.assert_allclose(tiny, small, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [2.0**1000, 2.0**-1000, 3])
+def test_scores_are_means_whatever_the_scale_of_weights(
+    scale, classifier, regressor, digits, numbers
+):
+    weight = np.random.default_rng(0).uniform(0.5, 1, len(digits[1])) * (2 if scale == 3 else 1)
+    for model, (X, y) in ((classifier, digits), (regressor, numbers)):
+        expected = model.score(X, y, weight[: len(y)])
+        got = model.score(X, y, weight[: len(y)] * scale)
+        assert got == (pytest.approx(expected, rel=1e-13) if scale == 3 else expected)
+    far = regressor.score(1e30 * numbers[0], numbers[1], weight[: len(numbers[1])] * 2.0**1000)
+    assert -np.inf < far < -1e50
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        regressor.score(*numbers, weight)
+    assert np.isfinite(classifier.score(*digits, np.full(300, np.finfo(float).max)))
