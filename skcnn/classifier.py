@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from skcnn._data.labels import check_classes, check_labels
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import Interval, StrOptions, _fit_context
+from skcnn._data.validate import moderate_weights
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._estimator.base import BaseCNN
 from skcnn._estimator.class_targets import ClassTargets
@@ -488,7 +489,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         accuracy : float
             Between 0 and 1.
         """
-        return float(super().score(X, check_labels(y), sample_weight))
+        return float(super().score(X, check_labels(y), moderate_weights(sample_weight)))
 
     def _check_y(self, y: Any, name: str) -> Array:
         return check_labels(y, name)

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import StrOptions, _fit_context
+from skcnn._data.validate import moderate_weights
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._estimator.base import BaseCNN
 from skcnn._estimator.number_targets import NumberTargets
@@ -426,7 +427,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         r2 : float
             At most 1; predicting the mean of y gives 0.
         """
-        return float(super().score(X, y, sample_weight))
+        return float(super().score(X, y, moderate_weights(sample_weight)))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

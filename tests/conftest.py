@@ -23,6 +23,23 @@ from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
 from tests.support import estimators
+from tests.support.seeds import seeds_of
+
+# Fixtures that keep a test from being run by several threads at once: those that set something of
+# the process, and models that tests change. pytest-run-parallel knows pytest's own.
+THREAD_UNSAFE_FIXTURES = {
+    "two_blas_threads": "sets how many threads BLAS has",
+    "two_threads": "sets how many threads BLAS has",
+    "no_steps_yet": "counts steps in its module",
+    "classifier": "changes a model that threads would share",
+    "regressor": "changes a model that threads would share",
+    "warm": "changes a model that threads would share",
+    "started": "changes a model that threads would share",
+    "learner": "changes a model that threads would share",
+    "look": "notes what a scorer is given, for all threads",
+    "folder": "changes a folder that threads would share",
+    "routing": "sets what scikit-learn keeps for each thread",
+}
 
 # Where a test says no number of its own; --hypothesis-profile=thorough takes about an hour.
 for profile, examples, derandomize in [("quick", 125, True), ("thorough", 5000, False)]:
@@ -38,6 +55,25 @@ settings.load_profile("quick")
 
 if find_spec("sklearn.callback") is None:  # before scikit-learn 1.9
     collect_ignore = ["_estimator/test_sklearn_callbacks.py"]
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers",
+        "thread_unsafe(reason): not run by several threads at once by pytest-run-parallel",
+    )
+
+
+def pytest_generate_tests(metafunc):
+    """Run tests that ask for a `global_random_seed` with the seeds that the environment names."""
+    if "global_random_seed" in metafunc.fixturenames:
+        seeds = seeds_of(os.environ.get("SKCNN_TESTS_GLOBAL_RANDOM_SEED", "42"))
+        metafunc.parametrize("global_random_seed", seeds, scope="session")
+
+
+def pytest_itemcollected(item):
+    for name in THREAD_UNSAFE_FIXTURES.keys() & set(item.fixturenames):
+        item.add_marker(pytest.mark.thread_unsafe(reason=THREAD_UNSAFE_FIXTURES[name]))
 
 
 @pytest.fixture(scope="session")

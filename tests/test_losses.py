@@ -9,12 +9,18 @@ from skcnn._engine.workspace import Workspace
 from skcnn.losses import AbsoluteError, CrossEntropy, Loss, SquaredError, _Regression
 from skcnn.testing import check_loss
 
-RNG = np.random.default_rng(0)
-OUTPUTS = RNG.normal(0, 3, (4, 9))
-CLASSES, NUMBERS = RNG.integers(0, 4, 9), RNG.normal(0, 3, (9, 4))
-WEIGHTS = RNG.uniform(0.2, 3, 9)
-for array in (OUTPUTS, CLASSES, NUMBERS, WEIGHTS):  # which losses must leave alone
-    array.setflags(write=False)
+
+def drawn(seed):
+    """Return outputs, classes, numbers and weights, which losses must leave alone."""
+    rng = np.random.default_rng(seed)
+    outputs, classes = rng.normal(0, 3, (4, 9)), rng.integers(0, 4, 9)
+    arrays = outputs, classes, rng.normal(0, 3, (9, 4)), rng.uniform(0.2, 3, 9)
+    for array in arrays:
+        array.setflags(write=False)
+    return arrays
+
+
+OUTPUTS, CLASSES, NUMBERS, WEIGHTS = drawn(0)
 
 REGRESSION = [SquaredError(), AbsoluteError()]
 LOSSES = [CrossEntropy(), CrossEntropy(0.3), *REGRESSION]
@@ -26,16 +32,18 @@ def evaluate(loss, outputs, targets, weights):
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.5, 1.0, 1, np.float32(0.1)])
-def test_cross_entropy_passes_check_loss(label_smoothing):
+def test_cross_entropy_passes_check_loss(label_smoothing, global_random_seed):
+    outputs, classes, _, _ = drawn(global_random_seed)
     for n_classes in (4, 2):
-        check_loss(CrossEntropy(label_smoothing), OUTPUTS[:n_classes], CLASSES % n_classes)
-    check_loss(CrossEntropy(), OUTPUTS[:1], 0 * CLASSES)
+        check_loss(CrossEntropy(label_smoothing), outputs[:n_classes], classes % n_classes)
+    check_loss(CrossEntropy(), outputs[:1], 0 * classes)
 
 
 @pytest.mark.parametrize("loss", REGRESSION, ids=str)
-def test_losses_of_regression_pass_check_loss(loss):
-    for targets in (NUMBERS, NUMBERS[:, :1], NUMBERS[:, 0], np.arange(36).reshape(9, 4)):
-        check_loss(loss, OUTPUTS[: np.atleast_2d(targets.T).shape[0]], targets)
+def test_losses_of_regression_pass_check_loss(loss, global_random_seed):
+    outputs, _, numbers, _ = drawn(global_random_seed)
+    for targets in (numbers, numbers[:, :1], numbers[:, 0], np.arange(36).reshape(9, 4)):
+        check_loss(loss, outputs[: np.atleast_2d(targets.T).shape[0]], targets)
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
@@ -104,22 +112,27 @@ def test_losses_of_float32_are_summed_in_float64(loss, largest):
 # Cross-entropy
 
 
-@pytest.mark.parametrize("weights", [1.0, 0.25, WEIGHTS], ids=["one", "factor", "of samples"])
+@pytest.mark.parametrize("weights", [1.0, 0.25, None], ids=["one", "factor", "of samples"])
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.7, 1.0])
-def test_smoothing_mixes_the_target_with_even_probabilities(label_smoothing, weights):
-    value, gradient = evaluate(CrossEntropy(label_smoothing), OUTPUTS, CLASSES, weights)
-    wanted = (1 - label_smoothing) * np.eye(4)[:, CLASSES] + label_smoothing / 4
-    cross_entropies = -(wanted * log_softmax(OUTPUTS, axis=0)).sum(axis=0)
+def test_smoothing_mixes_the_target_with_even_probabilities(
+    label_smoothing, weights, global_random_seed
+):
+    outputs, classes, _, drawn_weights = drawn(global_random_seed)
+    weights = drawn_weights if weights is None else weights
+    value, gradient = evaluate(CrossEntropy(label_smoothing), outputs, classes, weights)
+    wanted = (1 - label_smoothing) * np.eye(4)[:, classes] + label_smoothing / 4
+    cross_entropies = -(wanted * log_softmax(outputs, axis=0)).sum(axis=0)
     assert value == pytest.approx((weights * cross_entropies).sum(), rel=1e-13)
-    expected = weights * (softmax(OUTPUTS, axis=0) - wanted)
+    expected = weights * (softmax(outputs, axis=0) - wanted)
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-14)
 
 
-def test_value_is_the_log_loss_of_scikit_learn():
-    value, _ = evaluate(CrossEntropy(), OUTPUTS, CLASSES, WEIGHTS)
-    probabilities = softmax(OUTPUTS, axis=0).T
-    kind = {"sample_weight": WEIGHTS, "normalize": False, "labels": range(4)}
-    assert value == pytest.approx(log_loss(CLASSES, probabilities, **kind), rel=1e-12)
+def test_value_is_the_log_loss_of_scikit_learn(global_random_seed):
+    outputs, classes, _, sample_weight = drawn(global_random_seed)
+    value, _ = evaluate(CrossEntropy(), outputs, classes, sample_weight)
+    probabilities = softmax(outputs, axis=0).T
+    kind = {"sample_weight": sample_weight, "normalize": False, "labels": range(4)}
+    assert value == pytest.approx(log_loss(classes, probabilities, **kind), rel=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -162,9 +175,10 @@ def test_logits_of_ten_thousand_are_stable(dtype):
     assert logs[:, 0].tolist() == [0, -2e4]
 
 
-def test_shifting_all_logits_changes_nothing():
-    value, gradient = evaluate(CrossEntropy(), OUTPUTS, CLASSES, WEIGHTS)
-    shifted, same = evaluate(CrossEntropy(), OUTPUTS + 1000, CLASSES, WEIGHTS)
+def test_shifting_all_logits_changes_nothing(global_random_seed):
+    outputs, classes, _, sample_weight = drawn(global_random_seed)
+    value, gradient = evaluate(CrossEntropy(), outputs, classes, sample_weight)
+    shifted, same = evaluate(CrossEntropy(), outputs + 1000, classes, sample_weight)
     assert shifted == pytest.approx(value, rel=1e-12)
     np.testing.assert_allclose(same, gradient, rtol=0, atol=1e-12)
 
@@ -198,11 +212,12 @@ def test_probabilities_of_any_logits_raise_no_floating_point_error():
     assert logs[:, 2] == pytest.approx(np.log(0.5))
 
 
-def test_predictions_are_softmax_and_its_logarithm():
-    loss, logs = CrossEntropy(), log_softmax(OUTPUTS, axis=0)
-    np.testing.assert_allclose(loss.predict(OUTPUTS), softmax(OUTPUTS, axis=0), rtol=1e-13)
-    np.testing.assert_allclose(loss.predict_log(OUTPUTS), logs, rtol=1e-13)
-    assert loss.predict_log(OUTPUTS.astype(np.float32)).dtype == np.float32
+def test_predictions_are_softmax_and_its_logarithm(global_random_seed):
+    outputs, *_ = drawn(global_random_seed)
+    loss, logs = CrossEntropy(), log_softmax(outputs, axis=0)
+    np.testing.assert_allclose(loss.predict(outputs), softmax(outputs, axis=0), rtol=1e-13)
+    np.testing.assert_allclose(loss.predict_log(outputs), logs, rtol=1e-13)
+    assert loss.predict_log(outputs.astype(np.float32)).dtype == np.float32
 
 
 def test_each_sample_has_a_maximum_of_its_own():
@@ -222,23 +237,25 @@ def test_label_smoothing_that_is_none_is_named(value):
 
 
 @pytest.mark.parametrize("n_outputs", [1, 4])
-def test_values_are_the_errors_of_scikit_learn(n_outputs):
-    outputs, targets = OUTPUTS[:n_outputs], NUMBERS[:, :n_outputs]
+def test_values_are_the_errors_of_scikit_learn(n_outputs, global_random_seed):
+    all_outputs, _, numbers, sample_weight = drawn(global_random_seed)
+    outputs, targets = all_outputs[:n_outputs], numbers[:, :n_outputs]
     for loss, metric, factor in (
         (SquaredError(), mean_squared_error, 0.5),
         (AbsoluteError(), mean_absolute_error, 1.0),
     ):
-        value, _ = evaluate(loss, outputs, targets, WEIGHTS)
-        mean = metric(targets, outputs.T, sample_weight=WEIGHTS)
-        assert value == pytest.approx(factor * mean * WEIGHTS.sum(), rel=1e-13)
+        value, _ = evaluate(loss, outputs, targets, sample_weight)
+        mean = metric(targets, outputs.T, sample_weight=sample_weight)
+        assert value == pytest.approx(factor * mean * sample_weight.sum(), rel=1e-13)
 
 
 @pytest.mark.parametrize("loss", REGRESSION, ids=str)
-def test_gradients_are_those_of_plain_loops(loss):
+def test_gradients_are_those_of_plain_loops(loss, global_random_seed):
+    outputs, _, numbers, sample_weight = drawn(global_random_seed)
     slope = np.sign if isinstance(loss, AbsoluteError) else float
-    _, gradient = evaluate(loss, OUTPUTS, NUMBERS, WEIGHTS)
+    _, gradient = evaluate(loss, outputs, numbers, sample_weight)
     for k, i in np.ndindex(4, 9):
-        expected = WEIGHTS[i] * slope(OUTPUTS[k, i] - NUMBERS[i, k]) / 4
+        expected = sample_weight[i] * slope(outputs[k, i] - numbers[i, k]) / 4
         assert gradient[k, i] == pytest.approx(expected, rel=1e-14)
 
 
@@ -253,8 +270,8 @@ def test_absolute_error_has_slope_zero_at_zero():
     [(SquaredError(), np.mean), (AbsoluteError(), np.median)],
     ids=["mean", "median"],
 )
-def test_best_constant_is_the_mean_or_the_median(loss, best):
-    targets = np.random.default_rng(0).exponential(size=101)
+def test_best_constant_is_the_mean_or_the_median(loss, best, global_random_seed):
+    targets = np.random.default_rng(global_random_seed).exponential(size=101)
     constant = np.full((1, 101), best(targets))
     assert evaluate(loss, constant, targets, 1.0)[1].sum() == pytest.approx(0, abs=1e-12)
 

@@ -46,8 +46,8 @@ START = np.linspace(-1, 2, 7)
 
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("momentum", [0, 0.5, 0.9, 0.99])
-def test_sgd_is_the_textbook_rule(momentum, nesterov):
-    steps = gradients(200)
+def test_sgd_is_the_textbook_rule(momentum, nesterov, global_random_seed):
+    steps = gradients(200, seed=global_random_seed)
     expected = textbook_sgd(steps, 0.01, START, momentum, nesterov)
     if momentum == 0:  # plain gradient descent, Nesterov's or not
         np.testing.assert_allclose(expected, START - 0.01 * np.sum(steps, axis=0), rtol=1e-12)
@@ -57,8 +57,8 @@ def test_sgd_is_the_textbook_rule(momentum, nesterov):
 
 @pytest.mark.parametrize("epsilon", [1e-8, 1e-2])
 @pytest.mark.parametrize("betas", [(0.9, 0.999), (0.5, 0.9), (0, 0.99), (0.9, 0), (0, 0)])
-def test_adam_is_the_textbook_rule(betas, epsilon):
-    steps = gradients(200)
+def test_adam_is_the_textbook_rule(betas, epsilon, global_random_seed):
+    steps = gradients(200, seed=global_random_seed)
     expected = textbook_adam(steps, 0.01, START, *betas, epsilon)
     np.testing.assert_allclose(run(Adam(*betas, epsilon), steps, 0.01, START), expected, rtol=1e-12)
 

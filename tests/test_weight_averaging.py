@@ -14,7 +14,7 @@ from skcnn.weight_averaging import (
     StochasticWeightAveraging,
     WeightAveraging,
 )
-from tests.support.memory import peak_of
+from tests.support.memory import measures_memory, peak_of
 
 NORMALIZED = {"batch_norm": True, "dropout": 0.1}
 
@@ -123,6 +123,7 @@ def test_average_of_noisy_steps_is_nearer_to_the_minimum():
     assert mean < 0.6 * last
 
 
+@measures_memory
 def test_a_step_allocates_nothing_large():
     network = Network((Dense(300),), (4000,), np.float32)
     averaging = ExponentialMovingAverage()

@@ -100,6 +100,20 @@ def _check_weights(sample_weight: Any, X: Array, name: str) -> Array:
     return weights
 
 
+def moderate_weights(sample_weight: Any) -> Any:
+    """Return weights above 1 divided by a power of two, so that a score's sums do not overflow.
+
+    That changes no bit of a weighted mean. What are no plain numbers is for the score to refuse.
+    """
+    weights = np.asarray(sample_weight)
+    if weights.dtype.kind not in "iuf" or weights.dtype.itemsize > 8:
+        return sample_weight
+    largest = float(weights.max(initial=0))
+    if not 1 < largest < np.inf:
+        return sample_weight
+    return np.ldexp(weights.astype(np.float64), -int(np.frexp(largest)[1]))
+
+
 def check_images(
     estimator: BaseEstimator, X: Any, image_shape: Shape | None, *, numbers: bool = True
 ) -> tuple[Array, Shape | None]:

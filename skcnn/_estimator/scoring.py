@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from math import isnan, nan
-from typing import Any
-from warnings import WarningMessage, catch_warnings, simplefilter
+from threading import get_ident
+from typing import Any, cast
 
 import numpy.typing as npt
 from sklearn.base import is_classifier
@@ -87,21 +88,77 @@ def warning_once(score: Callable[[Network], Any]) -> Callable[[Network], Any]:
 
     Which warnings are shown, ignored or errors is decided as always, where they are given.
     """
-    shown: set[tuple[type[Warning], str]] = set()
+    shown: set[str] = set()
 
     def asked(network: Network) -> Any:
-        caught: list[WarningMessage] = []
-        try:
-            with catch_warnings(record=True) as caught:
-                return score(network)
-        finally:
-            for each in caught:
-                kind = each.category, str(each.message)
-                if kind not in shown:
-                    shown.add(kind)
-                    warnings.showwarning(each.message, each.category, each.filename, each.lineno)
+        with _filters({"ignore": Warning}, shown):
+            return score(network)
 
     return asked
+
+
+class _Never(Warning):
+    """Is never given."""
+
+
+class _Pattern:
+    """What a filter of warnings takes for a pattern: matches in one thread, until it is ended.
+
+    Parameters
+    ----------
+    shown : set of str or None
+        Texts that match; one that is new is added. None: all match.
+    """
+
+    def __init__(self, shown: set[str] | None) -> None:
+        self._thread: int | None = get_ident()
+        self._shown = shown
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether it matches nothing any more."""
+        return self._thread is None
+
+    def match(self, text: str) -> bool:
+        """Return whether the filter is for a warning that is given now."""
+        if get_ident() != self._thread:
+            return False
+        if self._shown is None or text in self._shown:
+            return True
+        self._shown.add(text)
+        return False
+
+    def end(self) -> None:
+        """Match nothing from now on."""
+        self._thread = None
+
+
+@contextmanager
+def _filters(actions: dict[str, type[Warning]], shown: set[str] | None = None) -> Iterator[None]:
+    """Filter the warnings of this thread, the last action first; with `shown`, repeated ones.
+
+    Not by `catch_warnings`: filters are the process's, and of threads that overlap there, one
+    restores those of the other for good. What others so restore of these filters does nothing, and
+    the next that comes takes it away.
+    """
+    pattern, filters = _Pattern(shown), cast(list[Any], warnings.filters)
+    _remove(filters, [each for each in filters if getattr(each[1], "is_ended", False)])
+    entries = [(action, pattern, category, None, 0) for action, category in actions.items()][::-1]
+    try:
+        filters[:0] = entries
+        warnings.simplefilter("ignore", _Never, append=True)  # so that Python sees a change
+        yield
+    finally:
+        pattern.end()
+        for each in (filters, cast(list[Any], warnings.filters)):
+            _remove(each, [*entries, ("ignore", None, _Never, None, 0)])
+
+
+def _remove(filters: list[Any], entries: list[Any]) -> None:
+    """Take entries out of a list that other threads may change at the same time."""
+    for entry in entries:
+        with suppress(ValueError):
+            filters.remove(entry)
 
 
 def _ask(score: Callable[[], Any], *, strict: bool = False) -> tuple[float, str]:
@@ -115,14 +172,12 @@ def _ask(score: Callable[[], Any], *, strict: bool = False) -> tuple[float, str]
         Whether a warning is a reason, too: scikit-learn's scorers warn of right predictions if
         their score means nothing.
     """
-    with catch_warnings():
-        simplefilter("ignore")
-        if strict:
-            simplefilter("error", UserWarning)
-        try:
+    actions: dict[str, type[Warning]] = {"ignore": Warning}
+    try:
+        with _filters(actions | ({"error": UserWarning} if strict else {})):
             value = float(score())
-        except Exception as error:  # whatever it is, training would end with it
-            return nan, str(error).rstrip(".")
+    except Exception as error:  # whatever it is, training would end with it
+        return nan, str(error).rstrip(".")
     return value, f"the score would be {value}" if isnan(value) else ""
 
 

@@ -10,9 +10,11 @@ def rng(seed=0):
 
 @pytest.mark.parametrize("n_classes", [1, 2, 3, 10, 100])
 @pytest.mark.parametrize("fraction", [0.1, 0.25, 0.5, 0.9])
-def test_every_sample_is_on_one_side_and_each_class_gives_its_fraction(n_classes, fraction):
-    strata = np.sort(rng(1).integers(0, n_classes, 500))
-    training, held_out = hold_out(strata, fraction, rng())
+def test_every_sample_is_on_one_side_and_each_class_gives_its_fraction(
+    n_classes, fraction, global_random_seed
+):
+    strata = np.sort(rng(global_random_seed).integers(0, n_classes, 500))
+    training, held_out = hold_out(strata, fraction, rng(global_random_seed))
     assert np.array_equal(np.sort([*training, *held_out]), np.arange(500))
     assert (np.diff(training) > 0).all()
     assert (np.diff(held_out) > 0).all()

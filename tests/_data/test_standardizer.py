@@ -16,11 +16,14 @@ def sample(dtype=np.float64, n=9, columns=24, seed=0):
 @pytest.mark.parametrize("chunk", [1, 24, 47, 48, 100, 2**18])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("channels", [1, 2, 3])
-def test_moments_are_those_of_numpy_wherever_chunks_end(channels, weighted, chunk, monkeypatch):
+def test_moments_are_those_of_numpy_wherever_chunks_end(
+    channels, weighted, chunk, monkeypatch, global_random_seed
+):
     monkeypatch.setattr(dtypes, "CHUNK_ELEMENTS", chunk)
     monkeypatch.setattr(standardizer, "CHUNK_ELEMENTS", chunk)
-    X = np.random.default_rng(0).normal(1000, 3, (11, 24))
-    weights = np.random.default_rng(1).uniform(0.1, 4, 11) if weighted else None
+    rng = np.random.default_rng(global_random_seed)
+    X = rng.normal(1000, 3, (11, 24))
+    weights = rng.uniform(0.1, 4, 11) if weighted else None
     learned = Standardizer.learn(X, None, weights, channels)
     pixels = X.reshape(-1, channels)
     each = np.repeat(np.ones(11) if weights is None else weights, 24 // channels)

@@ -175,10 +175,10 @@ def planned(network, x, dy, rng):
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: ", ".join(map(str, block)))
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_plan_agrees_with_layers_run_one_by_one(block, shape):
+def test_plan_agrees_with_layers_run_one_by_one(block, shape, global_random_seed):
     block = [layer.narrowed((*shape[:-2], shape[-1])) for layer in block]
     network = Network((*block, Flatten(), Dense(3)), shape, np.float64)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(global_random_seed)
     network.parameters[:] = rng.standard_normal(network.parameters.size)
     state = network.state[:] = rng.uniform(0.5, 2, network.state.size)
     x, dy = rng.standard_normal((*shape, 9)), rng.standard_normal((3, 9))
@@ -196,11 +196,13 @@ def test_plan_agrees_with_layers_run_one_by_one(block, shape):
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(convolutions(), st.data())
-def test_plan_computes_what_windows_reach_and_no_more_for_every_geometry(case, data):
+def test_plan_computes_what_windows_reach_and_no_more_for_every_geometry(
+    global_random_seed, case, data
+):
     conv, input_shape, *_ = case
     pool = data.draw(poolings_of(len(input_shape) - 1))
     network = Network((conv, Tanh(), pool), input_shape, np.float64)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(global_random_seed)
     network.parameters[:] = rng.standard_normal(network.parameters.size)
     x = rng.standard_normal((*input_shape, 2))
     dy = rng.standard_normal((*network.shapes[-1], 2))

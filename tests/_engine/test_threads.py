@@ -269,6 +269,7 @@ def helpers():
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("skcnn")]
 
 
+@pytest.mark.thread_unsafe(reason="looks at all threads")
 def test_helpers_have_names_and_end_with_their_team():
     def work(thread, task):
         meeting.wait(10)
@@ -281,6 +282,7 @@ def test_helpers_have_names_and_end_with_their_team():
     assert not helpers()
 
 
+@pytest.mark.thread_unsafe(reason="looks at all threads")
 def test_no_thread_is_left_after_a_fit_a_prediction_or_a_failure(model, images):
     before = threading.enumerate()
     make("two blocks", 2, max_iter=1).fit(*images)

@@ -2,7 +2,9 @@
 
 import itertools
 import re
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from sklearn.metrics import get_scorer_names, make_scorer, matthews_corrcoef, ro
 
 from skcnn import ScratchCNNClassifier
 from skcnn._data.samples import Data
-from skcnn._estimator.scoring import validation_score
+from skcnn._estimator.scoring import _ask, validation_score, warning_once
 from tests.support.estimators import make_classifier, make_regressor, unchanged
 
 
@@ -176,3 +178,68 @@ def test_scorers_by_name_fit_a_classifier_of_one_class(digits):
 def test_outputs_of_the_network_count_again_once_examples_were_scored(model, digits):
     score = validation_score(model, "balanced_accuracy", model._fitted, held_out(digits))
     assert score(model.network_) < 1
+
+
+@pytest.mark.thread_unsafe(reason="is about the filters of warnings, which are the process's")
+@pytest.mark.parametrize("strict", [False, True])
+def test_scorers_that_are_asked_in_several_threads_leave_no_filter_of_warnings_behind(strict):
+    a_inside, b_inside, a_outside = threading.Event(), threading.Event(), threading.Event()
+
+    def of_a():
+        a_inside.set()
+        assert b_inside.wait(10)
+        warnings.warn("only here", UserWarning, stacklevel=1)
+        return 1.0
+
+    def of_b():
+        b_inside.set()
+        assert a_outside.wait(10)
+        return 2.0
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        n_filters = len(warnings.filters)
+        with ThreadPoolExecutor(2) as pool:
+            a = pool.submit(_ask, of_a, strict=strict)
+            assert a_inside.wait(10)
+            b = pool.submit(_ask, of_b, strict=strict)
+            assert b_inside.wait(10)
+            warnings.warn("while they are asked", UserWarning, stacklevel=1)
+            value, reason = a.result(10)
+            assert reason == ("only here" if strict else "")
+            assert strict or value == 1
+            a_outside.set()
+            assert b.result(10) == (2, "")
+        warnings.warn("afterwards", UserWarning, stacklevel=1)
+        assert _ask(lambda: 3.0, strict=strict) == (3, "")
+        assert len(warnings.filters) == n_filters
+    assert [str(each.message) for each in told] == ["while they are asked", "afterwards"]
+
+
+@pytest.mark.thread_unsafe(reason="is about the filters of warnings, which are the process's")
+def test_scores_of_several_threads_leave_warnings_as_they_were():
+    a_inside, b_inside, a_outside = threading.Event(), threading.Event(), threading.Event()
+
+    def of_a(network):
+        a_inside.set()
+        assert b_inside.wait(10)
+        return 1.0
+
+    def of_b(network):
+        b_inside.set()
+        assert a_outside.wait(10)
+        return 2.0
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with ThreadPoolExecutor(2) as pool:
+            a = pool.submit(warning_once(of_a), None)
+            assert a_inside.wait(10)
+            b = pool.submit(warning_once(of_b), None)
+            warnings.warn("while they score", UserWarning, stacklevel=1)
+            assert a.result(10) == 1
+            a_outside.set()
+            assert b.result(10) == 2
+        for _ in range(2):
+            warnings.warn("afterwards", UserWarning, stacklevel=1)
+    assert [str(each.message) for each in told] == ["while they score", *["afterwards"] * 2]

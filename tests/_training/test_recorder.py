@@ -47,7 +47,7 @@ def run(scores=None, tol=None, early_stopping=False, stop_after=None, n_epochs=5
         state,
         more.get("earlier", 0),
         Patience(tol, 1),
-        None if scores is None else Scores(scores),
+        None if scores is None else Scores([*scores]),
         early_stopping,
         more.get("keep_state", False),
         after_epoch,

@@ -17,7 +17,7 @@ from skcnn.augmentation import (
     check_augment,
 )
 from skcnn.augmentation.base import batch_first, batch_last
-from tests.support.memory import peak_of
+from tests.support.memory import measures_memory, peak_of
 
 OURS = [Shift(2), HorizontalFlip(), Rotation(20), RandomErasing()]
 ALL = Compose(OURS)
@@ -163,6 +163,7 @@ def test_the_base_asks_for_apply():
         augment_batch(batch((8, 6, 1)), Augmentation(), np.random.default_rng(0), Workspace())
 
 
+@measures_memory
 def test_no_step_after_the_first_allocates_a_large_array():
     x = np.zeros((28, 1, 28, 64), np.float32)
     workspace, rng = Workspace(), np.random.default_rng(0)

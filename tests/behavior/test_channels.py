@@ -16,7 +16,7 @@ from tests.support.estimators import (
     make_regressor,
     unchanged,
 )
-from tests.support.memory import peak_of
+from tests.support.memory import measures_memory, peak_of
 
 # of an image, channels last, and as it is with channels first
 SHAPES = {
@@ -144,6 +144,7 @@ def test_one_channel_is_read_alike_from_either_end():
     assert make_classifier(channels="first", image_shape=64).fit(X, y).image_shape_ == (64,)
 
 
+@measures_memory
 def test_x_with_channels_first_is_not_copied_as_a_whole():
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 256, (5000, 3, 16, 16), dtype=np.uint8), np.arange(5000) % 2

@@ -35,7 +35,7 @@ def given_scores(scores):
 @pytest.mark.parametrize("n_iter_no_change", [1, 2, 3])
 @pytest.mark.parametrize("tol", [0.0, 0.01, 0.1])
 def test_stops_after_exactly_n_iter_no_change_epochs_without_progress(
-    tol, n_iter_no_change, digits, whole
+    tol, n_iter_no_change, digits, whole, global_random_seed
 ):
     best, stale, expected = np.inf, 0, 40
     for epoch, loss in enumerate(whole, start=1):
@@ -44,7 +44,12 @@ def test_stops_after_exactly_n_iter_no_change_epochs_without_progress(
         if stale == n_iter_no_change:
             expected = epoch
             break
-    kind = {"batch_size": 20, "learning_rate": 0.05, "max_iter": 40}
+    kind = {
+        "batch_size": 20,
+        "learning_rate": 0.05,
+        "max_iter": 40,
+        "random_state": global_random_seed,
+    }
     model = make_classifier(**kind, tol=tol, n_iter_no_change=n_iter_no_change)
     model.fit(digits[0][:40], digits[1][:40])
     assert model.n_iter_ == expected
@@ -52,9 +57,11 @@ def test_stops_after_exactly_n_iter_no_change_epochs_without_progress(
 
 
 @pytest.fixture(scope="module")
-def whole(digits):
+def whole(digits, global_random_seed):
     """The losses of forty epochs without stopping."""
-    model = make_classifier(batch_size=20, learning_rate=0.05, max_iter=40)
+    model = make_classifier(
+        batch_size=20, learning_rate=0.05, max_iter=40, random_state=global_random_seed
+    )
     return model.fit(digits[0][:40], digits[1][:40]).loss_curve_
 
 

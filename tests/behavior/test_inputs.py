@@ -11,7 +11,7 @@ from sklearn import config_context
 from skcnn.layers import Conv, MaxPool
 from skcnn.optimizers import SGD, Adam
 from tests.support.estimators import assert_same_bits, make_classifier, make_regressor
-from tests.support.memory import peak_of
+from tests.support.memory import measures_memory, peak_of
 from tests.support.shapes import sparse_cubes
 
 ALL_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
@@ -518,6 +518,7 @@ def frugal():
     )
 
 
+@measures_memory
 @pytest.mark.parametrize("shape", [(784,), (28, 28)])
 @pytest.mark.parametrize("zero_weights", [False, True])
 def test_fit_of_8_bit_images_makes_no_copy_of_them(shape, zero_weights, many_images, frugal):
@@ -530,6 +531,7 @@ def test_fit_of_8_bit_images_makes_no_copy_of_them(shape, zero_weights, many_ima
     assert peak_of(lambda: frugal.partial_fit(shaped, y, sample_weight=weight)) < 0.7 * X.nbytes
 
 
+@measures_memory
 @pytest.mark.parametrize("method", ALL_METHODS)
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_memory_of_predict_is_bounded(dtype, method, many_images, frugal):
@@ -544,6 +546,7 @@ def test_memory_of_predict_is_bounded(dtype, method, many_images, frugal):
     assert peak < 3e6
 
 
+@measures_memory
 def test_memory_of_predict_is_bounded_for_large_images_and_cheap_layers():
     X = np.random.default_rng(0).integers(0, 256, (16, 512, 512, 3), dtype=np.uint8)
     model = make_classifier(n_filters=1, batch_size=2, max_iter=1).fit(X[:4], [0, 1, 0, 1])

@@ -47,6 +47,7 @@ def learner():
     return make_classifier(n_filters=4, max_iter=8, learning_rate=0.03, batch_size=20)
 
 
+@pytest.mark.thread_unsafe(reason="fits a scaler that threads would share")
 @pytest.mark.parametrize(
     "scaler", [StandardScaler(), MinMaxScaler(), "passthrough", FunctionTransformer(np.sqrt)]
 )

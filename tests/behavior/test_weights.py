@@ -23,12 +23,12 @@ WEIGHTS = {0: 0.3, 1: 2, 3: 5.5}  # 2 and 4 count 1
 
 
 @pytest.fixture(scope="module")
-def data(digits):
+def data(digits, global_random_seed):
     """Digits of five classes in float64, and weights of which a third are zero."""
     X, y = digits
     few = y < 5
     X, y = X[few].astype(np.float64), y[few]
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(global_random_seed)
     return X, y, rng.uniform(0.1, 3, len(y)) * (rng.uniform(size=len(y)) > 1 / 3)
 
 
@@ -66,9 +66,9 @@ every_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
 @every_way
 @every_kind
 @pytest.mark.parametrize("value", [1, 0.1, 1e-30])
-def test_equal_weights_are_no_weights_to_the_last_bit(train, value, kind, data):
+def test_equal_weights_are_no_weights_to_the_last_bit(train, value, kind, data, global_random_seed):
     X, y, _ = data
-    kind = kind | {"dropout": 0.2}
+    kind = kind | {"random_state": global_random_seed, "dropout": 0.2}
     plain = train(make_classifier(**kind), X, y)
     weight = np.full(len(y), value)
     for model in (
@@ -82,11 +82,13 @@ def test_equal_weights_are_no_weights_to_the_last_bit(train, value, kind, data):
 @every_way
 @every_kind
 @pytest.mark.parametrize("class_weight", [None, WEIGHTS, "balanced"])
-def test_zero_weight_is_removal_to_the_last_bit(train, class_weight, kind, data):
+def test_zero_weight_is_removal_to_the_last_bit(
+    train, class_weight, kind, data, global_random_seed
+):
     if train is by_partial_fit and class_weight == "balanced":
         class_weight = {4: 0.1}
     X, y, weight = data
-    kind = kind | {"dropout": 0.2, "class_weight": class_weight}
+    kind = kind | {"random_state": global_random_seed, "dropout": 0.2, "class_weight": class_weight}
     kept = weight > 0
     assert 0 < kept.sum() < len(y)
     got = train(make_classifier(**kind), X, y, weight)
@@ -118,9 +120,9 @@ def test_samples_of_zero_weight_may_hold_any_number(huge, dtype, data):
 
 @every_way
 @every_kind
-def test_a_class_weight_is_a_factor_of_the_sample_weights(train, kind, data):
+def test_a_class_weight_is_a_factor_of_the_sample_weights(train, kind, data, global_random_seed):
     X, y, weight = data
-    kind = kind | {"dropout": 0.2}
+    kind = kind | {"random_state": global_random_seed, "dropout": 0.2}
     factors = np.array([WEIGHTS.get(label, 1) for label in y])
     got = train(make_classifier(**kind, class_weight=WEIGHTS), X, y)
     assert_same_bits(got, train(make_classifier(**kind), X, y, factors), X)
@@ -525,3 +527,19 @@ def test_how_tiny_a_tiny_weight_is_does_not_matter(data):
         for least in (1e-320, 1e-30)
     )
     np.testing.assert_allclose(tiny, small, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [2.0**1000, 2.0**-1000, 3])
+def test_scores_are_means_whatever_the_scale_of_weights(
+    scale, classifier, regressor, digits, numbers
+):
+    weight = np.random.default_rng(0).uniform(0.5, 1, len(digits[1])) * (2 if scale == 3 else 1)
+    for model, (X, y) in ((classifier, digits), (regressor, numbers)):
+        expected = model.score(X, y, weight[: len(y)])
+        got = model.score(X, y, weight[: len(y)] * scale)
+        assert got == (pytest.approx(expected, rel=1e-13) if scale == 3 else expected)
+    far = regressor.score(1e30 * numbers[0], numbers[1], weight[: len(numbers[1])] * 2.0**1000)
+    assert -np.inf < far < -1e50
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        regressor.score(*numbers, weight)
+    assert np.isfinite(classifier.score(*digits, np.full(300, np.finfo(float).max)))

@@ -203,7 +203,7 @@ def data_sets(draw):
 NAMED = re.compile(
     rf"""\b({"|".join(VALUES)}|X|y|X_val|y_val|sample_weight|classes|features?|samples?|array|labels
     |input|Input|fit|fitted|filter|Augmentation|Training|columns|sequence|arrays|weights
-    |convert|y_true|label|targets)\b""",
+    |convert|y_true|label|targets|max_shift)\b""",
     re.VERBOSE,
 )
 TINY = {"n_filters": 2, "filter_size": 2, "max_iter": 1, "random_state": 0}

@@ -167,6 +167,7 @@ def flipped(x, rng):
     return x
 
 
+@pytest.mark.thread_unsafe(reason="sets attributes of modules")
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 @settings(max_examples=50, phases=[Phase.explicit, Phase.generate])

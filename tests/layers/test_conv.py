@@ -95,9 +95,14 @@ class Run:
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(convolutions())
-def test_forward_is_the_correlation_of_scipy_and_backward_the_loop_over_windows(case):
+def test_forward_is_the_correlation_of_scipy_and_backward_the_loop_over_windows(
+    global_random_seed, case
+):
     layer, input_shape, stride, pads = case
-    run, single = Run(layer, input_shape), Run(layer, input_shape, dtype=np.float32)
+    run, single = (
+        Run(layer, input_shape, dtype=dtype, seed=global_random_seed)
+        for dtype in (np.float64, np.float32)
+    )
     weights, bias = run.parameters["weights"], run.parameters["bias"]
     y = scipy_forward(run.x, weights, bias, stride, pads)
     assert run.y.shape[:-1] == layer.output_shape(input_shape)
@@ -124,8 +129,8 @@ def test_forward_is_the_correlation_of_scipy_and_backward_the_loop_over_windows(
     ],
     ids=str,
 )
-def test_gradients_are_finite_differences(layer, input_shape):
-    check_layer(layer, input_shape)
+def test_gradients_are_finite_differences(layer, input_shape, global_random_seed):
+    check_layer(layer, input_shape, seed=global_random_seed)
 
 
 EDGES = [

@@ -7,16 +7,18 @@ from skcnn.network import Network
 from skcnn.testing import check_layer
 
 
-def test_gradients_are_finite_differences():
-    check_layer(Dense(5), (6,))
-    check_layer(Dense(4, use_bias=False), (1,))
+def test_gradients_are_finite_differences(global_random_seed):
+    check_layer(Dense(5), (6,), seed=global_random_seed)
+    check_layer(Dense(4, use_bias=False), (1,), seed=global_random_seed)
     for features, units in [(1, 1), (7, 1), (1, 4), (6, 5)]:
         for use_bias in (True, False):
-            check_layer(Dense(units, use_bias=use_bias), (features,), directions=8)
+            check_layer(
+                Dense(units, use_bias=use_bias), (features,), directions=8, seed=global_random_seed
+            )
 
 
-def test_output_and_gradients_are_matrix_products():
-    rng = np.random.default_rng(0)
+def test_output_and_gradients_are_matrix_products(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
     x, dy = rng.standard_normal((6, 4)), rng.standard_normal((3, 4))
     parameters = {"weights": rng.standard_normal((6, 3)), "bias": rng.standard_normal(3)}
     gradients = {name: np.full_like(part, np.nan) for name, part in parameters.items()}
@@ -31,8 +33,8 @@ def test_output_and_gradients_are_matrix_products():
     np.testing.assert_allclose(gradients["bias"], dy.sum(axis=1), rtol=1e-13)
 
 
-def test_without_a_bias_the_output_is_the_product_alone():
-    rng = np.random.default_rng(0)
+def test_without_a_bias_the_output_is_the_product_alone(global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
     x, weights = rng.standard_normal((6, 4)), rng.standard_normal((6, 3))
     layer = Dense(3, use_bias=False)
     assert layer.parameter_shapes((6,)) == {"weights": (6, 3)}

@@ -50,9 +50,11 @@ def forward_backward(layer, x, dy=None):
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(poolings([MaxPool]))
-def test_max_pooling_is_the_maximum_of_every_window_and_its_gradient_goes_there(case):
+def test_max_pooling_is_the_maximum_of_every_window_and_its_gradient_goes_there(
+    global_random_seed, case
+):
     layer, input_shape = case
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(global_random_seed)
     x = rng.permutation(2.0 * np.prod(input_shape) * np.arange(2 * np.prod(input_shape)))
     x = x.reshape(*input_shape, 2)  # no ties
     dy = rng.standard_normal((*layer.output_shape(input_shape), 2))
@@ -95,8 +97,8 @@ def test_first_of_the_tied_elements_wins():
     assert dx[:, 0, :, 0].tolist() == [[1, 0, 1, 0], [0, 0, 0, 0]]
 
 
-def test_the_winner_does_not_depend_on_the_other_images_of_the_batch():
-    x = np.random.default_rng(0).integers(0, 3, (6, 2, 6, 5)).astype(np.float32)
+def test_the_winner_does_not_depend_on_the_other_images_of_the_batch(global_random_seed):
+    x = np.random.default_rng(global_random_seed).integers(0, 3, (6, 2, 6, 5)).astype(np.float32)
     _, together = forward_backward(MaxPool(3, 2), x)
     for i in range(5):
         _, alone = forward_backward(MaxPool(3, 2), np.ascontiguousarray(x[..., i : i + 1]))
@@ -105,10 +107,11 @@ def test_the_winner_does_not_depend_on_the_other_images_of_the_batch():
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(poolings([AveragePool]))
-def test_average_pooling_is_the_mean_of_every_window(case):
+def test_average_pooling_is_the_mean_of_every_window(global_random_seed, case):
     layer, input_shape = case
-    x = np.random.default_rng(0).standard_normal((*input_shape, 2))
-    dy = np.random.default_rng(1).standard_normal((*layer.output_shape(input_shape), 2))
+    rng = np.random.default_rng(global_random_seed)
+    x = rng.standard_normal((*input_shape, 2))
+    dy = rng.standard_normal((*layer.output_shape(input_shape), 2))
     y, dx = forward_backward(layer, x, dy)
     np.testing.assert_allclose(y, loop_pool(layer, x, np.mean), rtol=0, atol=1e-14)
     expected = np.zeros_like(x)

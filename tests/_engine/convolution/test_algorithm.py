@@ -31,8 +31,8 @@ def outputs(algorithm, x, weights):
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=NAMES)
-def test_every_algorithm_is_the_plain_sum(algorithm):
-    rng = np.random.default_rng(0)
+def test_every_algorithm_is_the_plain_sum(algorithm, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
     x, weights = rng.standard_normal((7, 2, 9, 6)), rng.standard_normal((3, 3, 2, 5))
     padded = np.pad(x, ((1, 1), (0, 0), (1, 1), (0, 0)))
     expected = sum(
@@ -47,8 +47,8 @@ def test_every_algorithm_is_the_plain_sum(algorithm):
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=NAMES)
-def test_the_gradient_for_the_input_is_the_adjoint_of_its_transform(algorithm):
-    rng, workspace = np.random.default_rng(0), Workspace()
+def test_the_gradient_for_the_input_is_the_adjoint_of_its_transform(algorithm, global_random_seed):
+    rng, workspace = np.random.default_rng(global_random_seed), Workspace()
     x = rng.standard_normal((7, 2, 9, 6))
     transformed = algorithm.transform_input(x, workspace).copy()
     d_transformed = algorithm.input_gradient_buffer(np.empty((7, 5, 9, 6)), workspace)
