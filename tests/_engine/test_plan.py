@@ -267,7 +267,7 @@ def test_columns_are_in_groups_only_where_windows_cover_them_without_overlap():
     plan = make_plan((Conv(9), ReLU(), MaxPool(3)), (9, 1, 10))
     conv, pool, *_ = (step.operation for step in plan.steps)
     assert isinstance(conv, InterleavedConv)
-    assert conv.groups == 3
+    assert conv.column_groups == 3
     assert isinstance(pool, InterleavedMaxPool)
     overlapping = make_plan((Conv(9), ReLU(), MaxPool(3, 2)), (9, 1, 9)).steps
     assert [type(step.operation) for step in overlapping[:2]] == [Conv, MaxPool]
