@@ -220,3 +220,15 @@ def stacked_rows(array: Array, rows: Rows) -> Array:
     if array.flags.c_contiguous:  # several times as fast as as_strided
         return np.ndarray(shape, array.dtype, array, rows.first * row, strides)
     return as_strided(array[..., rows.first :, :, :], shape, strides, writeable=False)
+
+
+def outside(inside: tuple[Any, ...], lengths: tuple[int, ...]) -> list[tuple[Any, ...]]:
+    """Return indices that together leave out just the box `inside`."""
+    rest = []
+    for position, (part, length) in enumerate(zip(inside, lengths, strict=True)):
+        before = (slice(None),) * position
+        if part.start:
+            rest.append((*before, slice(0, part.start)))
+        if part.stop is not None and part.stop < length:
+            rest.append((*before, slice(part.stop, None)))
+    return rest

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._engine.convolution.geometry import Axis
+from skcnn._engine.convolution.geometry import Axis, outside
 from skcnn._engine.convolution.matmuls import MatrixAlgorithm, height_of
 from skcnn._engine.workspace import Workspace
 
@@ -322,18 +322,6 @@ class Im2col(MatrixAlgorithm):
             source = (every, *(each.source for each in outer), *between, columns.source)
             part = (..., *js, j, slice(None), group, slice(None), slice(None))  # C, OW, n
             positions.append(
-                _KernelPosition(part, inside, _outside(inside, (*lengths, side.output)), source)
+                _KernelPosition(part, inside, outside(inside, (*lengths, side.output)), source)
             )
         return positions
-
-
-def _outside(inside: Index, lengths: Shape) -> list[Index]:
-    """Return indices that together leave out just the box `inside`."""
-    rest = []
-    for position, (part, length) in enumerate(zip(inside, lengths, strict=True)):
-        before = (slice(None),) * position
-        if part.start:
-            rest.append((*before, slice(0, part.start)))
-        if part.stop is not None and part.stop < length:
-            rest.append((*before, slice(part.stop, None)))
-    return rest
