@@ -126,6 +126,10 @@ BLOCKS = [
     (Conv(2, 3), Dropout(0.4), MaxPool(2)),
     (Conv(3, 3), ReLU(), MaxPool(2), SpatialDropout(0.4), Conv(2, 2), Tanh(), AveragePool(2)),
     (Conv(3, 3), ReLU(), MaxPool(1), MaxPool(2)),
+    (Conv(3, 2, dilation=2), ReLU(), MaxPool(2)),
+    (Conv(2, 3), Conv(4, 2, groups=2), ReLU(), MaxPool(2)),
+    (Conv(3, 2), Conv(6, 3, groups=3), Tanh(), MaxPool(2)),
+    (Conv(3, 2), Conv(3, 3, groups=3, padding=1), ReLU(), MaxPool(3)),
     (MaxPool(2), Conv(3, 2), ReLU()),
     (MaxPool(1, stride=2), Conv(2, 2), Tanh()),  # a view, not contiguous
     (Conv(2, 3), MaxPool(2), MaxPool(2)),

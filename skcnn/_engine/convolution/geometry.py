@@ -101,9 +101,10 @@ class Axis:
     def backward_rows(self) -> list[tuple[int, list[Rows]]]:
         """Group the inputs by the outputs that read them, for each phase of the stride.
 
-        The kernel is not dilated. Input h was read by output o through kernel position i = h + before - o*stride. With
-        phase = (h + before) % stride, the kernel positions are phase, phase + stride, ...;
-        `positions` of a group counts them from the last to the first, since o grows as i shrinks.
+        Without dilation. Input h was read by output o through kernel position
+        i = h + before - o*stride. With phase = (h + before) % stride, the kernel positions are
+        phase, phase + stride, ...; `positions` of a group counts them from the last to the first,
+        since o grows as i shrinks.
         """
         phases = []
         for phase in range(self.stride):
@@ -144,7 +145,8 @@ def sliding_axes(
     """Resolve `padding` ("same", "valid" or explicit) for every spatial axis.
 
     "same" gives ceil(length / stride) outputs; an odd number of padded elements puts the extra
-    one at the end. A dilated kernel counts as long as it is with its gaps. Explicit padding is an integer or, per axis, an integer or (before, after).
+    one at the end. A dilated kernel counts as long as it is with its gaps. Explicit padding is an
+    integer or, per axis, an integer or (before, after).
 
     Raises
     ------
