@@ -9,14 +9,14 @@ quick = settings(max_examples=50, deadline=None, derandomize=True)
 
 
 @st.composite
-def axes(draw, dilation=st.just(1)):
+def axes(draw, most_dilation=1):
     axis = Axis(
         draw(st.integers(1, 8)),
         draw(st.integers(1, 5)),
         draw(st.integers(1, 4)),
         draw(st.integers(-3, 4)),
         draw(st.integers(-3, 4)),
-        draw(dilation),
+        draw(st.integers(1, most_dilation)),
     )
     assume(axis.length + axis.before + axis.after >= 1 + (axis.kernel - 1) * axis.dilation)
     return axis
@@ -40,7 +40,7 @@ def reads(axis):
 
 
 @quick
-@given(axes(st.integers(1, 3)))
+@given(axes(most_dilation=3))
 def test_output_counts_the_windows_that_fit(axis):
     starts = range(-axis.before, axis.length + axis.after - span(axis) + 1, axis.stride)
     assert axis.output == len(starts)
@@ -48,7 +48,7 @@ def test_output_counts_the_windows_that_fit(axis):
 
 
 @quick
-@given(axes(st.integers(1, 3)))
+@given(axes(most_dilation=3))
 def test_kernel_positions_read_what_windows_read(axis):
     found = set()
     for j in range(axis.kernel):
