@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ Index = tuple[Any, ...]
 
 # Columns of a tile, or as many as the kernel has: more of them make larger matrices, of more zeros.
 LEAST_TILE = 8
+# Bytes that are copied at a time, at most: they are still in the core's own cache when multiplied.
+MOST_COPIED = 512 * 1024
 ALL = slice(None)
 
 
@@ -28,6 +31,25 @@ class _Tile(NamedTuple):
     columns: slice  # of the output
     n_columns: int
     inputs: Axis  # its windows of one element are the columns that the tile reads
+
+
+class Block(NamedTuple):
+    """Some channels of a tile: what is copied for them, and what products read of it."""
+
+    tile: _Tile
+    channels: slice
+    outside: list[Array]  # what is zero of the copy; the same for all channels
+    copies: list[tuple[Array, Array]]  # what to fill with which views of x
+    windows: Array  # of shape (C, 1, *outer, OH, lines, n)
+    shifted: Array  # what each kernel position reads, see `Bands`
+
+    def copy(self) -> None:
+        """Fill the buffer with what the products read."""
+        if self.channels.start == 0:
+            for rest in self.outside:
+                rest.fill(0)
+        for target, source in self.copies:
+            np.copyto(target, source)
 
 
 @dataclass(frozen=True)
@@ -110,8 +132,12 @@ class Bands:
                 tiles.append(_Tile(columns, count, inputs))
         return tiles
 
-    def copied(self, name: str, x: Array, workspace: Workspace) -> Array:
-        """Return what tiles read, (tiles, C, *outer, rows, inputs, *outer kernel, columns, n).
+    def blocks(self, name: str, x: Array, workspace: Workspace) -> list[Block]:
+        """Return all blocks, tile by tile, which share one buffer.
+
+        `windows` are (C, 1, *outer, OH, lines, n). `shifted`, for channels of one map, goes from
+        the first column that a kernel position reads in a tile to the last, (C, 1, *outer, OH, kh,
+        *outer kernel, kw, columns * n).
 
         Parameters
         ----------
@@ -120,14 +146,25 @@ class Bands:
         x : ndarray of shape (*leading, C * inputs, last, n)
             Contiguous.
         workspace : Workspace
-            Holds the result.
+            Holds the buffer.
         """
-        buffer, rests, copies = workspace.views(name, x, lambda x: self._copies(name, x, workspace))
-        for rest in rests:
-            rest.fill(0)
-        for target, source in copies:
-            np.copyto(target, source)
-        return buffer
+        outer, n = self.outer, x.shape[-1]
+        outputs, kernel = (axis.output for axis in outer), (axis.kernel for axis in outer)
+        shape = (*outputs, self.height.reach, self.inputs, *kernel, self.columns, n)
+        together = min(self.channels, max(1, MOST_COPIED // (prod(shape) * x.itemsize)))
+        buffer = workspace.buffer(name, (together, *shape), x.dtype)
+        lengths = (*(axis.length for axis in outer), self.height.length)
+        maps = self._by_channel(x, lengths, self.inputs)
+        blocks = []
+        for tile in self.tiles:
+            for first in range(0, self.channels, together):
+                channels = slice(first, min(first + together, self.channels))
+                part = maps[channels]
+                copy = buffer[: len(part)]
+                rests, copies = self._copies(tile, part, copy)
+                views = self._stacked(copy), self._shifted(tile, copy)
+                blocks.append(Block(tile, channels, rests, copies, *views))
+        return blocks
 
     def matrices(self, name: str, kernels: Array, workspace: Workspace) -> Array:
         """Return matrices, (C, outputs, 1, ..., tile, lines), with the kernels in every line.
@@ -151,12 +188,12 @@ class Bands:
         ones = (1,) * (len(self.outer) + 1)
         return banded.reshape(self.channels, self.outputs, *ones, self.tile, -1)
 
-    def multiply(self, matrices: Array, copied: Array, y: Array, workspace: Workspace) -> None:
-        """Write to y, (*leading, C * outputs, last, n), what the kernels make of the copies."""
-        windows = workspace.views("windows", copied, self._stacks)
-        targets = workspace.views("targets", y, self.by_tile)
-        for tile, window, target in zip(self.tiles, windows, targets, strict=True):
-            np.matmul(matrices[..., : tile.n_columns, :], window, out=target)
+    def multiply(self, matrices: Array, blocks: list[Block], targets: list[Array]) -> None:
+        """Write what the kernels make of x to the targets, see :meth:`by_block`."""
+        for block, target in zip(blocks, targets, strict=True):
+            block.copy()
+            lines = matrices[block.channels, ..., : block.tile.n_columns, :]
+            np.matmul(lines, block.windows, out=target)
 
     def height_first(self, kernels: Array) -> Array:
         """View (C, outputs, ..., *kernel) as (C, outputs, kh, ..., *outer kernel, kw)."""
@@ -165,60 +202,59 @@ class Bands:
             kernels = kernels.reshape(*leading, 1, last)
         return np.moveaxis(kernels, -2, 2)
 
-    def by_tile(self, y: Array) -> list[Array]:
-        """View the columns of each tile, (C, outputs, *outer, OH, columns, n)."""
+    def by_block(self, y: Array, blocks: list[Block]) -> list[Array]:
+        """View the columns of each block, (C, outputs, *outer, OH, columns, n)."""
         outer = (axis.output for axis in self.outer)
         maps = self._by_channel(y, (*outer, self.height.output), self.outputs)
         maps = np.moveaxis(maps, -3, 1)
-        return [maps[..., tile.columns, :] for tile in self.tiles]
+        return [maps[block.channels][..., block.tile.columns, :] for block in blocks]
 
-    def shifted(self, copied: Array) -> list[Array]:
-        """View what each kernel position reads in a tile, from its first column to its last.
+    def _copies(
+        self, tile: _Tile, x: Array, copy: Array
+    ) -> tuple[list[Array], list[tuple[Array, Array]]]:
+        """Return what of the copy is zero, and what to fill with which views of x."""
+        height, outer = self.height, self.outer
+        outputs = (axis.output for axis in outer)
+        box = (len(copy), *outputs, height.reach, self.inputs, self.columns)
+        after = height.reach - height.length - height.before
+        rows = Axis(height.length, 1, 1, height.before, after).kernel_position(0)
+        columns = tile.inputs.kernel_position(0)
+        rests: list[Array] = []
+        copies = []
+        for js in product(*(range(axis.kernel) for axis in outer)):
+            reads = [axis.kernel_position(j) for axis, j in zip(outer, js, strict=True)]
+            index: Index = (..., *js, ALL, ALL)
+            part = copy[index]  # (C, *outer, rows, inputs, columns, n)
+            targets = (read.target for read in (*reads, rows))
+            sources = (read.source for read in (*reads, rows))
+            inside = (ALL, *targets, ALL, columns.target)
+            rests += [part[rest] for rest in outside(inside, box)]
+            copies.append((part[inside], x[(ALL, *sources, ALL, columns.source)]))
+        return rests, copies
 
-        Of shape (C, 1, *outer, OH, kh, *outer kernel, kw, columns * n), where a channel has one
-        map.
-        """
+    def _stacked(self, copy: Array) -> Array:
+        """View the windows of a copy as matrices."""
+        height = self.height
+        rows = Rows(slice(0, height.output), 0, height.stride, slice(0, height.kernel))
+        shape = copy.shape[: len(self.outer) + 2]
+        return stacked_rows(copy.reshape(*shape, -1, copy.shape[-1]), rows)[:, None]
+
+    def _shifted(self, tile: _Tile, copy: Array) -> Array:
+        """View what each kernel position reads in a copy."""
         stride, dilation = self.steps
-        _, channel, *leading, column, item = copied.strides
+        channel, *leading, column, item = copy.strides
         outer, (row, _, *outer_kernel) = leading[: len(self.outer)], leading[len(self.outer) :]
         window = (self.height.kernel, *(axis.kernel for axis in self.outer), self.side.kernel)
         outputs = (*(axis.output for axis in self.outer), self.height.output)
+        length = ((tile.n_columns - 1) * stride + 1) * copy.shape[-1]
         strides = (channel, 0, *outer, self.height.stride * row)
-        strides = (*strides, row, *outer_kernel, dilation * column, item)
-        views = []
-        for part, tile in zip(copied, self.tiles, strict=True):
-            length = ((tile.n_columns - 1) * stride + 1) * copied.shape[-1]
-            shape = (self.channels, 1, *outputs, *window, length)
-            views.append(np.ndarray(shape, copied.dtype, part, 0, strides))
-        return views
-
-    def _copies(
-        self, name: str, x: Array, workspace: Workspace
-    ) -> tuple[Array, list[Array], list[tuple[Array, Array]]]:
-        """Return the buffer, what of it is zero, and what to fill with which views of x."""
-        height, outer = self.height, self.outer
-        outputs, kernel = [axis.output for axis in outer], [axis.kernel for axis in outer]
-        box = (self.channels, *outputs, height.reach, self.inputs, self.columns)
-        shape = (len(self.tiles), *box[:-1], *kernel, self.columns, x.shape[-1])
-        buffer = workspace.buffer(name, shape, x.dtype)
-        lengths = (*(axis.length for axis in outer), height.length)
-        x = self._by_channel(x, lengths, self.inputs)
-        after = height.reach - height.length - height.before
-        rows = Axis(height.length, 1, 1, height.before, after).kernel_position(0)
-        rests: list[Array] = []
-        copies = []
-        for number, tile in enumerate(self.tiles):
-            columns = tile.inputs.kernel_position(0)
-            for js in product(*(range(axis.kernel) for axis in outer)):
-                reads = [axis.kernel_position(j) for axis, j in zip(outer, js, strict=True)]
-                index: Index = (number, ..., *js, ALL, ALL)
-                part = buffer[index]  # (C, *outer, rows, inputs, columns, n)
-                targets = (read.target for read in (*reads, rows))
-                sources = (read.source for read in (*reads, rows))
-                inside = (ALL, *targets, ALL, columns.target)
-                rests += [part[rest] for rest in outside(inside, box)]
-                copies.append((part[inside], x[(ALL, *sources, ALL, columns.source)]))
-        return buffer, rests, copies
+        return np.ndarray(
+            (len(copy), 1, *outputs, *window, length),
+            copy.dtype,
+            copy,
+            0,
+            (*strides, row, *outer_kernel, dilation * column, item),
+        )
 
     def _by_channel(self, x: Array, lengths: Shape, maps: int) -> Array:
         """View (*leading, C * maps, last, n) as (C, *lengths, maps, last, n)."""
@@ -232,12 +268,3 @@ class Bands:
         leading[2] += stride * column
         shape = (*banded.shape[:-1], self.side.kernel)
         return np.ndarray(shape, banded.dtype, banded, 0, (*leading, dilation * column))
-
-    def _stacks(self, copied: Array) -> list[Array]:
-        """View the windows of each tile, (C, 1, *outer, OH, lines, n)."""
-        rows = Rows(
-            slice(0, self.height.output), 0, self.height.stride, slice(0, self.height.kernel)
-        )
-        shape = copied.shape[1 : len(self.outer) + 3]
-        stacks = (stacked_rows(part.reshape(*shape, -1, copied.shape[-1]), rows) for part in copied)
-        return [windows[:, None] for windows in stacks]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skcnn._engine.convolution.algorithm import Algorithm
-from skcnn._engine.convolution.bands import Bands
+from skcnn._engine.convolution.bands import Bands, Block
 from skcnn._engine.workspace import Workspace
 
 Array = npt.NDArray[Any]
@@ -49,53 +49,59 @@ class Depthwise(Algorithm):
         return Bands(tuple(axes), self.channels, self.multiplier, 1)
 
     def forward(self, x: Array, weights: Array, workspace: Workspace) -> tuple[Array, Any]:
-        """Copy x tile by tile, then multiply by banded matrices."""
-        copied = self.bands.copied("copied", workspace.contiguous("x", x), workspace)
+        """Copy x and multiply by banded matrices, block by block."""
+        x = workspace.contiguous("x", x)
+        blocks = workspace.views("x", x, lambda x: self.bands.blocks("copied", x, workspace))
         kernels = self._by_channel(weights)
         matrices = self.bands.matrices("matrices", kernels[:, :, None], workspace)
         *leading, last = (axis.output for axis in self.axes)
         shape = (*leading, self.n_filters, last, x.shape[-1])
         y = workspace.buffer("y", shape, x.dtype)
-        self.bands.multiply(matrices, copied, y, workspace.part("bands"))
+        targets = workspace.views("y", y, lambda y: self.bands.by_block(y, blocks))
+        self.bands.multiply(matrices, blocks, targets)
         if self.interleave == 1:
-            return y, (copied, kernels)
+            return y, (blocks, kernels)
         grouped = workspace.buffer("grouped", shape, x.dtype)
         np.copyto(self._groups(grouped), self._neighbors(y))
-        return grouped, (copied, kernels)
+        return grouped, (blocks, kernels)
 
     def backward(
         self, dy: Array, kept: Any, gradient: Array, workspace: Workspace, *, need_dx: bool
     ) -> Array | None:
         """dw = sum over outputs of dy * shifted x; dx is the convolution of dy."""
-        copied, kernels = kept
+        blocks, kernels = kept
         if self.interleave > 1:
             natural = workspace.buffer("natural", dy.shape, dy.dtype)
             np.copyto(self._neighbors(natural), self._groups(dy))
             dy = natural
         dy = workspace.contiguous("dy", dy)
-        self._weight_gradient(copied, dy, gradient, workspace)
+        self._weight_gradient(blocks, dy, gradient, workspace)
         if not need_dx:
             return None
         dy = self._spread(dy, workspace)
-        d_copied = self.adjoint.copied("d_copied", dy, workspace)
+        d_blocks = workspace.views(
+            "d_blocks", dy, lambda dy: self.adjoint.blocks("d_copied", dy, workspace)
+        )
         flipped = kernels[(..., *(slice(None, None, -1),) * len(self.axes))][:, None]
         matrices = self.adjoint.matrices("d_matrices", flipped, workspace)
         *leading, last = (axis.length for axis in self.axes)
         shape = (*leading, self.channels, last, dy.shape[-1])
         dx = workspace.buffer("dx", shape, dy.dtype)
-        self.adjoint.multiply(matrices, d_copied, dx, workspace.part("adjoint"))
+        targets = workspace.views("dx", dx, lambda dx: self.adjoint.by_block(dx, d_blocks))
+        self.adjoint.multiply(matrices, d_blocks, targets)
         return dx
 
     def _weight_gradient(
-        self, copied: Array, dy: Array, gradient: Array, workspace: Workspace
+        self, blocks: list[Block], dy: Array, gradient: Array, workspace: Workspace
     ) -> None:
         """Write the sum over outputs and images of dy times what each kernel position reads."""
-        views = workspace.views("shifted", copied, self.bands.shifted)
         sums = workspace.buffer("sums", self._sums_shape, dy.dtype)
-        tiles = workspace.views("d_tiles", dy, self.bands.by_tile)
-        for view, tile, target in zip(views, tiles, sums, strict=True):
-            row = self._row(tile, workspace)
-            np.vecdot(view, row[(..., *(None,) * len(self._window), ALL)], out=target)
+        rows = workspace.views("d_rows", dy, lambda dy: self.bands.by_block(dy, blocks))
+        totals = workspace.views("sums", sums, lambda sums: self._by_block(sums, blocks))
+        for block, row, total in zip(blocks, rows, totals, strict=True):
+            block.copy()
+            run = self._row(row, workspace)
+            np.vecdot(block.shifted, run[(..., *(None,) * len(self._window), ALL)], out=total)
         outputs = (0, *range(3, 4 + len(self.bands.outer)))
         result = self.bands.height_first(self._by_channel(gradient))
         np.add.reduce(sums, axis=outputs, out=result)
@@ -112,6 +118,10 @@ class Depthwise(Algorithm):
         outputs = (*(axis.output for axis in self.bands.outer), self.bands.height.output)
         n_tiles = len(self.bands.tiles)
         return (n_tiles, self.channels, self.multiplier, *outputs, *self._window)
+
+    def _by_block(self, sums: Array, blocks: list[Block]) -> list[Array]:
+        """View the sums of each block."""
+        return [sums[self.bands.tiles.index(block.tile), block.channels] for block in blocks]
 
     def _row(self, tile: Array, workspace: Workspace) -> Array:
         """Return the columns of a tile in one run, (..., columns * n), with zeros in between."""
