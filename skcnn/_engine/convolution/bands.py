@@ -18,8 +18,6 @@ Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 Index = tuple[Any, ...]
 
-# Columns of a tile, or as many as the kernel has: more of them make larger matrices, of more zeros.
-LEAST_TILE = 8
 # Bytes that are copied at a time, at most: they are still in the core's own cache when multiplied.
 MOST_COPIED = 512 * 1024
 ALL = slice(None)
@@ -69,12 +67,15 @@ class Bands:
         Channels, each by itself.
     inputs, outputs : int
         Maps that a channel has before and after; one of both is 1.
+    least_tile : int
+        Columns of a tile, if the kernel does not have more, and if there are so many.
     """
 
     axes: tuple[Axis, ...]
     channels: int
     inputs: int
     outputs: int
+    least_tile: int
 
     @cached_property
     def is_stacked(self) -> bool:
@@ -109,7 +110,7 @@ class Bands:
     @cached_property
     def tile(self) -> int:
         """Outputs of a tile."""
-        return min(max(LEAST_TILE, self.side.kernel), -(-self.side.output // self.gap))
+        return min(max(self.least_tile, self.side.kernel), -(-self.side.output // self.gap))
 
     @cached_property
     def columns(self) -> int:

@@ -16,6 +16,10 @@ from skcnn._engine.workspace import Workspace
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
+# Columns of a tile: more of them make larger matrices, of more zeros.
+TILE = 8
+# For sums over outputs, which have no such zeros.
+WIDE_TILE = 32
 ALL = slice(None)
 
 
@@ -35,7 +39,12 @@ class Depthwise(Algorithm):
     @cached_property
     def bands(self) -> Bands:
         """The convolution."""
-        return Bands(self.axes, self.channels, 1, self.multiplier)
+        return Bands(self.axes, self.channels, 1, self.multiplier, TILE)
+
+    @cached_property
+    def wide(self) -> Bands:
+        """The same in wider tiles."""
+        return Bands(self.axes, self.channels, 1, self.multiplier, WIDE_TILE)
 
     @cached_property
     def adjoint(self) -> Bands:
@@ -46,7 +55,7 @@ class Depthwise(Algorithm):
             before = axis.extent - 1 - axis.before
             after = axis.length - 1 + axis.extent - length - before
             axes.append(replace(axis, length=length, stride=1, before=before, after=after))
-        return Bands(tuple(axes), self.channels, self.multiplier, 1)
+        return Bands(tuple(axes), self.channels, self.multiplier, 1, TILE)
 
     def forward(self, x: Array, weights: Array, workspace: Workspace) -> tuple[Array, Any]:
         """Copy x and multiply by banded matrices, block by block."""
@@ -60,22 +69,22 @@ class Depthwise(Algorithm):
         targets = workspace.views("y", y, lambda y: self.bands.by_block(y, blocks))
         self.bands.multiply(matrices, blocks, targets)
         if self.interleave == 1:
-            return y, (blocks, kernels)
+            return y, (x, kernels)
         grouped = workspace.buffer("grouped", shape, x.dtype)
         np.copyto(self._groups(grouped), self._neighbors(y))
-        return grouped, (blocks, kernels)
+        return grouped, (x, kernels)
 
     def backward(
         self, dy: Array, kept: Any, gradient: Array, workspace: Workspace, *, need_dx: bool
     ) -> Array | None:
         """dw = sum over outputs of dy * shifted x; dx is the convolution of dy."""
-        blocks, kernels = kept
+        x, kernels = kept
         if self.interleave > 1:
             natural = workspace.buffer("natural", dy.shape, dy.dtype)
             np.copyto(self._neighbors(natural), self._groups(dy))
             dy = natural
         dy = workspace.contiguous("dy", dy)
-        self._weight_gradient(blocks, dy, gradient, workspace)
+        self._weight_gradient(x, dy, gradient, workspace)
         if not need_dx:
             return None
         dy = self._spread(dy, workspace)
@@ -91,42 +100,41 @@ class Depthwise(Algorithm):
         self.adjoint.multiply(matrices, d_blocks, targets)
         return dx
 
-    def _weight_gradient(
-        self, blocks: list[Block], dy: Array, gradient: Array, workspace: Workspace
-    ) -> None:
+    def _weight_gradient(self, x: Array, dy: Array, gradient: Array, workspace: Workspace) -> None:
         """Write the sum over outputs and images of dy times what each kernel position reads."""
+        blocks = workspace.views("wide", x, lambda x: self.wide.blocks("copied", x, workspace))
         sums = workspace.buffer("sums", self._sums_shape, dy.dtype)
-        rows = workspace.views("d_rows", dy, lambda dy: self.bands.by_block(dy, blocks))
+        rows = workspace.views("d_rows", dy, lambda dy: self.wide.by_block(dy, blocks))
         totals = workspace.views("sums", sums, lambda sums: self._by_block(sums, blocks))
         for block, row, total in zip(blocks, rows, totals, strict=True):
             block.copy()
             run = self._row(row, workspace)
             np.vecdot(block.shifted, run[(..., *(None,) * len(self._window), ALL)], out=total)
-        outputs = (0, *range(3, 4 + len(self.bands.outer)))
-        result = self.bands.height_first(self._by_channel(gradient))
+        outputs = (0, *range(3, 4 + len(self.wide.outer)))
+        result = self.wide.height_first(self._by_channel(gradient))
         np.add.reduce(sums, axis=outputs, out=result)
 
     @cached_property
     def _window(self) -> Shape:
         """Kernel positions: of the height, of the outer axes, of the last axis."""
-        outer = (axis.kernel for axis in self.bands.outer)
-        return (self.bands.height.kernel, *outer, self.bands.side.kernel)
+        outer = (axis.kernel for axis in self.wide.outer)
+        return (self.wide.height.kernel, *outer, self.wide.side.kernel)
 
     @cached_property
     def _sums_shape(self) -> Shape:
         """A sum for each tile and output row, (tiles, C, M, *outer, OH, *window)."""
-        outputs = (*(axis.output for axis in self.bands.outer), self.bands.height.output)
-        n_tiles = len(self.bands.tiles)
+        outputs = (*(axis.output for axis in self.wide.outer), self.wide.height.output)
+        n_tiles = len(self.wide.tiles)
         return (n_tiles, self.channels, self.multiplier, *outputs, *self._window)
 
     def _by_block(self, sums: Array, blocks: list[Block]) -> list[Array]:
         """View the sums of each block."""
-        return [sums[self.bands.tiles.index(block.tile), block.channels] for block in blocks]
+        return [sums[self.wide.tiles.index(block.tile), block.channels] for block in blocks]
 
     def _row(self, tile: Array, workspace: Workspace) -> Array:
         """Return the columns of a tile in one run, (..., columns * n), with zeros in between."""
         *leading, count, n = tile.shape
-        stride = self.bands.steps[0]
+        stride = self.wide.steps[0]
         if stride == 1 and tile.strides[-2] == n * tile.itemsize:
             return tile.reshape(*leading, count * n)
         row = workspace.buffer("row", (*leading, (count - 1) * stride + 1, n), tile.dtype)

@@ -15,11 +15,11 @@ def every_column(bands):
 
 
 @pytest.mark.parametrize("axis", [
-    Axis(20, 3, before=1, after=1), Axis(19, 3, 2, 1, 1), Axis(33, 3, 1, 4, 4, dilation=4),
+    Axis(20, 3, before=1, after=1), Axis(19, 3, 2, 1, 1, 8), Axis(33, 3, 1, 4, 4, dilation=4),
     Axis(40, 5, 2, 0, 3, 3), Axis(2, 3, before=5, after=5, dilation=5), Axis(60, 11, before=-3),
 ])  # fmt: skip
 def test_tiles_have_every_column_once_and_read_its_window(axis):
-    bands = Bands((axis,), 2, 1, 1)
+    bands = Bands((axis,), 2, 1, 1, 8)
     assert every_column(bands) == list(range(axis.output))
     stride, dilation = bands.steps
     for tile in bands.tiles:
@@ -32,7 +32,7 @@ def test_tiles_have_every_column_once_and_read_its_window(axis):
 
 
 def test_a_matrix_has_the_kernel_in_every_line():
-    bands = Bands(sliding_axes((5, 6), (2, 3), (1, 1), "valid"), 1, 1, 1)
+    bands = Bands(sliding_axes((5, 6), (2, 3), (1, 1), "valid"), 1, 1, 1, 8)
     kernel = np.arange(1.0, 7.0).reshape(1, 1, 1, 2, 3)
     (matrix,) = bands.matrices("matrices", kernel, Workspace()).reshape(1, 4, 12)
     assert matrix.tolist() == [
@@ -54,5 +54,5 @@ def test_a_matrix_has_the_kernel_in_every_line():
     ],
 )
 def test_rows_are_stacked_where_they_are_neighbors(axes, outer, height):
-    bands = Bands(axes, 2, 1, 1)
+    bands = Bands(axes, 2, 1, 1, 8)
     assert (len(bands.outer), bands.height.kernel) == (outer, height)
