@@ -182,7 +182,9 @@ class Im2col(MatrixAlgorithm):
     def transform_output(self, products: Array, workspace: Workspace) -> Array:
         """View the products as (*outer, OH, F, OW, n)."""
         shape = self._split_output(products.shape[-1] // self.side.output)
-        return np.moveaxis(products, 0, -3).reshape(shape)
+        if self.groups > 1:
+            products = np.moveaxis(products, 0, -3)
+        return products.reshape(shape)
 
     def product_gradient(self, dy: Array, workspace: Workspace) -> Array:
         """Return dy as (groups, *outer, OH, F, OW * n), contiguous."""
@@ -278,9 +280,17 @@ class Im2col(MatrixAlgorithm):
 
         That is the order of transformed rows.
         """
+        shape, order = self._weight_axes
+        return weights.reshape(shape).transpose(order)
+
+    @cached_property
+    def _weight_axes(self) -> tuple[Shape, Shape]:
+        """Return (*kernel, C, groups, F of a group), and these axes in the order of rows."""
         kernel = (1, *(axis.kernel for axis in self.axes))[-max(len(self.axes), 2) :]
-        split = weights.reshape(*kernel, self._sizes[0], self.groups, self._sizes[1])
-        return np.moveaxis(split, (-2, len(kernel) - 2), (0, 1))
+        rank = len(kernel)
+        outer, side = range(rank - 2), rank - 1
+        shape = (*kernel, self._sizes[0], self.groups, self._sizes[1])
+        return shape, (rank + 1, rank - 2, *outer, side, rank, rank + 2)
 
     @cached_property
     def _column_groups(self) -> list[Axis]:
