@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from scipy.signal import correlate
 
+from skcnn import ScratchCNNClassifier
 from skcnn._engine.workspace import Workspace
-from skcnn.layers import Conv
+from skcnn.layers import Conv, Flatten, MaxPool, ReLU
 from skcnn.network import Network
 from skcnn.testing import check_layer
 from tests.support.strategies import convolutions
@@ -366,3 +367,23 @@ def test_unknown_initializer_is_named():
     network = Network((Conv(1, initializer="ones"),), (3, 1, 3))
     with pytest.raises(ValueError, match=r"initializer='ones' must be one of .*'he_normal'"):
         network.initialize(np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"dilation": 2}, {"groups": 2}, {"groups": 4}, {"groups": 4, "dilation": 2}],
+    ids=str,
+)
+def test_bits_do_not_depend_on_the_number_of_threads(options):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((300, 10, 12)), np.arange(300) % 2
+    layers = [Conv(4, 3), Conv(8, 3, **options), ReLU(), MaxPool(2), Flatten()]
+    fits = [
+        ScratchCNNClassifier(
+            layers=layers, batch_size=256, max_iter=2, n_jobs=n_jobs, random_state=0
+        ).fit(X, y)
+        for n_jobs in (1, 2)
+    ]
+    one, two = (fit.network_.parameters for fit in fits)
+    assert np.array_equal(one, two)
+    assert np.array_equal(*(fit.predict_proba(X) for fit in fits))

@@ -105,7 +105,9 @@ class Depthwise(Algorithm):
         blocks = workspace.views("wide", x, lambda x: self.wide.blocks("copied", x, workspace))
         sums = workspace.buffer("sums", self._sums_shape, dy.dtype)
         rows = workspace.views("d_rows", dy, lambda dy: self.wide.by_block(dy, blocks))
-        totals = workspace.views("sums", sums, lambda sums: self._by_block(sums, blocks))
+        # the sums do not depend on the number of images, but the blocks do
+        name = f"sums of {x.shape[-1]}"
+        totals = workspace.views(name, sums, lambda sums: self._by_block(sums, blocks))
         for block, row, total in zip(blocks, rows, totals, strict=True):
             block.copy()
             run = self._row(row, workspace)

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from skcnn._engine.convolution import bands
 from skcnn._engine.convolution.depthwise import Depthwise
+from skcnn._engine.convolution.geometry import Axis
+from skcnn._engine.convolution.im2col import Im2col
 from skcnn._engine.workspace import Workspace
 from skcnn.layers import Conv
 from tests.support.memory import peak_of
@@ -52,3 +55,53 @@ def test_a_step_takes_no_new_memory(options):
 
     step()
     assert peak_of(step) < min(x.nbytes, dy.nbytes) / 4
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (Conv(24, 3, groups=24), (16, 24, 40)),  # several blocks of channels, the last one smaller
+        (Conv(26, 3, groups=13, stride=2), (16, 13, 40)),
+        (Conv(24, 5, groups=24, dilation=3), (24, 100)),
+        (Conv(6, 3, groups=6, dilation=(1, 2, 1)), (5, 7, 6, 9)),
+    ],
+    ids=str,
+)
+def test_banded_matrices_and_im2col_agree(layer, shape, monkeypatch):
+    monkeypatch.setattr(bands, "MOST_COPIED", 100_000)
+    axes, channels = layer._axes(shape)
+    flat = axes
+    if len(axes) > 1 and axes[-2].dilation > 1:
+        flat = (*axes[:-1], Axis(1, 1), axes[-1])
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((*shape, 16))
+    weights = rng.standard_normal(layer.parameter_shapes(shape)["weights"])
+    dy = rng.standard_normal((*layer.output_shape(shape), 16))
+    results = []
+    for algorithm in (
+        Depthwise(axes, channels, layer.n_filters),
+        Im2col(flat, channels, layer.n_filters, groups=channels),
+    ):
+        workspace, gradient = Workspace(), np.empty_like(weights)
+        y, kept = algorithm.forward(x, weights, workspace)
+        dx = algorithm.backward(dy, kept, gradient, workspace, need_dx=True)
+        results.append((y.reshape(dy.shape), dx.reshape(x.shape), gradient))
+    for banded, copied in zip(*results, strict=True):
+        np.testing.assert_allclose(banded, copied, rtol=0, atol=1e-10)
+
+
+def test_a_workspace_serves_batches_of_any_size():
+    layer, shape = Conv(24, 3, groups=12), (10, 12, 18)
+    rng = np.random.default_rng(0)
+    weights = rng.standard_normal(layer.parameter_shapes(shape)["weights"])
+    algorithm, used = Depthwise(layer._axes(shape)[0], 12, 24, 2), Workspace()
+    for n in (64, 3, 44, 64, 90, 3):
+        x, dy = rng.standard_normal((*shape, n)), rng.standard_normal((10, 24, 18, n))
+        results = []
+        for workspace in (used, Workspace()):
+            gradient = np.empty_like(weights)
+            y, kept = algorithm.forward(x, weights, workspace)
+            y = y.copy()
+            dx = algorithm.backward(dy, kept, gradient, workspace, need_dx=True)
+            results.append((y, dx, gradient))
+        assert all(np.array_equal(*pair) for pair in zip(*results, strict=True))
