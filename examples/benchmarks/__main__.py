@@ -22,6 +22,7 @@ SECTIONS = {
     "scaling": "seconds and memory against the size of everything",
     "big_data": "an epoch over 8-bit images in a mapped file, and its memory",
     "fourier": "convolution by Fourier transforms, against the layer",
+    "depthwise": "depthwise convolutions, the layer alone, against PyTorch's",
     "augmentation": "what changing images at random adds to an epoch",
     "profile": "where the time of a step goes",
 }

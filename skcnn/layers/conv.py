@@ -13,7 +13,6 @@ from skcnn._checks import check_count, per_axis
 from skcnn._engine.convolution.algorithm import Algorithm
 from skcnn._engine.convolution.choose import LEAST_BATCH, choose_algorithm
 from skcnn._engine.convolution.geometry import Axis, Padding, explicit_padding, sliding_axes
-from skcnn._engine.convolution.matmuls import multiply, multiply_by_transformed, multiply_by_weights
 from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.initializers import initialize_weights
@@ -27,9 +26,10 @@ __all__ = ["Conv"]
 class Conv(Layer):
     """Convolution, more exactly cross-correlation, with one bias per filter.
 
-    For an image: y[oh, f, ow] = b[f] + sum over i, j, c of
-    w[i, j, c, f] * x[oh * stride + i - before, c, ow * stride + j - before], where elements
-    outside of x count as zero. Signals and volumes have one axis less or more.
+    For an image: y[oh, f, ow] = b[f] + sum over i, j, c of w[i, j, c, f] *
+    x[oh * stride + i * dilation - before, first + c, ow * stride + j * dilation - before], where
+    elements outside of x count as zero and first is the first channel of f's group, 0 if there is
+    one group. Signals and volumes have one axis less or more.
 
     Parameters
     ----------
@@ -47,11 +47,18 @@ class Conv(Layer):
         Whether to add a bias.
     initializer : {"he_normal", "glorot_uniform", "zeros"}, default="he_normal"
         Weight initialization. Biases start at zero.
+    dilation : int or tuple of int, default=1
+        Step between neighboring elements that a window reads, for all spatial axes or for each:
+        a filter of size k covers (k - 1) * dilation + 1 elements.
+    groups : int, default=1
+        Into how many groups channels and filters are split, in their order; a divisor of both
+        numbers. A filter sees the channels of its group alone. With one channel in each group the
+        convolution is depthwise.
 
     Notes
     -----
-    Parameters are `weights` of shape (*filter_size, channels, n_filters) and `bias` of shape
-    (n_filters,).
+    Parameters are `weights` of shape (*filter_size, channels // groups, n_filters) and `bias` of
+    shape (n_filters,).
     """
 
     n_filters: int
@@ -60,18 +67,27 @@ class Conv(Layer):
     padding: Padding = "same"
     use_bias: bool = True
     initializer: str = "he_normal"
+    dilation: int | tuple[int, ...] = 1
+    groups: int = 1
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (*leading, n_filters, last) with the number of windows along each axis."""
         n_filters = check_count(self.n_filters, "n_filters")
-        axes, _ = self._axes(input_shape)
+        axes, channels = self._axes(input_shape)
+        groups = check_count(self.groups, "groups")
+        if channels % groups or n_filters % groups:
+            raise ValueError(
+                f"groups={groups} must divide both the number of channels, {channels}, and "
+                f"n_filters={n_filters}."
+            )
         *leading, last = (axis.output for axis in axes)
         return (*leading, n_filters, last)
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Return the shapes of weights and bias."""
         axes, channels = self._axes(input_shape)
-        shapes = {"weights": (*(axis.kernel for axis in axes), channels, self.n_filters)}
+        kernel = (axis.kernel for axis in axes)
+        shapes = {"weights": (*kernel, channels // self.groups, self.n_filters)}
         return shapes | ({"bias": (self.n_filters,)} if self.use_bias else {})
 
     def initialize(self, parameters: Parameters, rng: np.random.Generator) -> None:
@@ -80,7 +96,11 @@ class Conv(Layer):
         *kernel, channels, filters = weights.shape
         positions = prod(kernel)
         initialize_weights(
-            self.initializer, weights, positions * channels, positions * filters, rng
+            self.initializer,
+            weights,
+            positions * channels,
+            positions * (filters // self.groups),
+            rng,
         )
 
     def narrowed(self, input_lengths: Shape) -> Conv:
@@ -91,15 +111,18 @@ class Conv(Layer):
         single = [length == 1 for length in input_lengths]
         size = per_axis(self.filter_size, rank, "filter_size")
         stride = per_axis(self.stride, rank, "stride")
+        dilation = per_axis(self.dilation, rank, "dilation")
         padding = self.padding
         if not isinstance(padding, str):
             pairs = [explicit_padding(padding, position, rank) for position in range(rank)]
             padding = tuple((0, 0) if one else p for p, one in zip(pairs, single, strict=True))
+        gaps = tuple(1 if one else d for d, one in zip(dilation, single, strict=True))
         return replace(
             self,
             filter_size=tuple(1 if one else k for k, one in zip(size, single, strict=True)),
             stride=tuple(1 if one else s for s, one in zip(stride, single, strict=True)),
             padding=padding,
+            dilation=1 if set(gaps) == {1} else gaps,
         )
 
     @property
@@ -107,7 +130,7 @@ class Conv(Layer):
         return Trait.CONVOLUTION if type(self) is Conv else Trait.NONE
 
     @property
-    def _groups(self) -> int:
+    def _column_groups(self) -> int:
         """In how many groups the columns of the output are."""
         return 1
 
@@ -116,7 +139,7 @@ class Conv(Layer):
         axes, _ = self._axes(input_shape)
         if lengths == tuple(axis.output for axis in axes):
             return self
-        needed = ((n - 1) * a.stride + a.kernel for n, a in zip(lengths, axes, strict=True))
+        needed = ((n - 1) * a.stride + a.extent for n, a in zip(lengths, axes, strict=True))
         padding = tuple(
             (a.before, end - a.length - a.before) for end, a in zip(needed, axes, strict=True)
         )
@@ -129,23 +152,19 @@ class Conv(Layer):
     def _interleaved(self, groups: int) -> InterleavedConv:
         """Return the same convolution with its output's columns in groups."""
         values = {part.name: getattr(self, part.name) for part in fields(self)}
-        return InterleavedConv(**values, groups=groups)
+        return InterleavedConv(**values, column_groups=groups)
 
     def forward(
         self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
     ) -> tuple[Array, Any]:
-        """Transform x, then multiply every stack of rows by the weights."""
+        """Compute the outputs by the algorithm that suits the shape, then add the bias."""
         algorithm = _algorithm(self, x.shape[:-1], x.shape[-1] >= LEAST_BATCH)
-        transformed = algorithm.transform_input(x, workspace)
-        weights = algorithm.transform_weights(parameters["weights"], workspace)
-        products = algorithm.product_buffer(x, workspace)
-        multiply(algorithm, weights, transformed, products, workspace)
-        y = algorithm.transform_output(products, workspace)
-        if y.ndim > x.ndim:  # signals have no height
-            y = y[0]
+        y, kept = algorithm.forward(x, parameters["weights"], workspace)
+        if y.ndim > x.ndim:  # there is a height of one row
+            y = y.reshape(*y.shape[: x.ndim - 3], *y.shape[-3:])
         if self.use_bias:
             add_bias(y, parameters["bias"], out=y)
-        return y, (x.shape, algorithm, transformed, weights)
+        return y, (x.shape, algorithm, kept)
 
     def backward(
         self,
@@ -157,46 +176,42 @@ class Conv(Layer):
         *,
         need_dx: bool,
     ) -> Array | None:
-        """dw = transformed x times dy; dx = dy times w, added back to the elements of x."""
-        input_shape, algorithm, transformed, weights = cache
+        """db is the sum of dy; the algorithm of the forward pass has dw and dx."""
+        input_shape, algorithm, kept = cache
         if self.use_bias:
             bias_gradient(dy, gradients["bias"], workspace)
-        d_products = algorithm.product_gradient(dy, workspace)
-        total = workspace.buffer("total", weights.shape, dy.dtype)
-        multiply_by_transformed(algorithm, transformed, d_products, total, workspace)
-        algorithm.weight_gradient(total, gradients["weights"], workspace)
-        if not need_dx:
-            return None
-        d_transformed = algorithm.input_gradient_buffer(dy, workspace)
-        multiply_by_weights(algorithm, weights, d_products, d_transformed, workspace)
-        dx: Array = algorithm.input_gradient(d_transformed, workspace).reshape(input_shape)
-        return dx
+        dx: Array | None = algorithm.backward(
+            dy, kept, gradients["weights"], workspace, need_dx=need_dx
+        )
+        return None if dx is None else dx.reshape(input_shape)
 
     def _axes(self, input_shape: Shape) -> tuple[tuple[Axis, ...], int]:
         lengths, channels = spatial_shape(input_shape, self)
         rank = len(lengths)
         size = per_axis(self.filter_size, rank, "filter_size")
         stride = per_axis(self.stride, rank, "stride")
-        return sliding_axes(lengths, size, stride, self.padding), channels
+        dilation = per_axis(self.dilation, rank, "dilation")
+        return sliding_axes(lengths, size, stride, self.padding, dilation), channels
 
 
 @dataclass(frozen=True)
 class InterleavedConv(Conv):
     """A step of the execution plan: a convolution that writes columns as pooling reads them.
 
-    Column w of the output is in group w % groups, so that what a pooling of that size reads lies in
-    long runs of memory.
+    Column w of the output is in group w % column_groups, so that what a pooling of that size reads
+    lies in long runs of memory.
     """
 
-    groups: int = 1
+    column_groups: int = 1
 
     @property
-    def _groups(self) -> int:
-        return self.groups
+    def _column_groups(self) -> int:
+        return self.column_groups
 
 
 @lru_cache(maxsize=1024)
 def _algorithm(layer: Conv, input_shape: Shape, many: bool) -> Algorithm:
     """Return how the layer is computed for inputs of this shape."""
     axes, channels = layer._axes(input_shape)
-    return choose_algorithm(axes, channels, layer.n_filters, layer._groups, many)
+    interleave, groups = layer._column_groups, layer.groups
+    return choose_algorithm(axes, channels, layer.n_filters, interleave, many, groups)

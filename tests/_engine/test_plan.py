@@ -133,6 +133,10 @@ BLOCKS = [
     (Conv(2, 3), Dropout(0.4), MaxPool(2)),
     (Conv(3, 3), ReLU(), MaxPool(2), SpatialDropout(0.4), Conv(2, 2), Tanh(), AveragePool(2)),
     (Conv(3, 3), ReLU(), MaxPool(1), MaxPool(2)),
+    (Conv(3, 2, dilation=2), ReLU(), MaxPool(2)),
+    (Conv(2, 3), Conv(4, 2, groups=2), ReLU(), MaxPool(2)),
+    (Conv(3, 2), Conv(6, 3, groups=3), Tanh(), MaxPool(2)),
+    (Conv(3, 2), Conv(3, 3, groups=3, padding=1), ReLU(), MaxPool(3)),
     (MaxPool(2), Conv(3, 2), ReLU()),
     (MaxPool(1, stride=2), Conv(2, 2), Tanh()),  # a view, not contiguous
     (Conv(2, 3), MaxPool(2), MaxPool(2)),
@@ -276,7 +280,7 @@ def test_columns_are_in_groups_only_where_windows_cover_them_without_overlap():
     plan = make_plan((Conv(9), ReLU(), MaxPool(3)), (9, 1, 10))
     conv, pool, *_ = (step.operation for step in plan.steps)
     assert isinstance(conv, InterleavedConv)
-    assert conv.groups == 3
+    assert conv.column_groups == 3
     assert isinstance(pool, InterleavedMaxPool)
     overlapping = make_plan((Conv(9), ReLU(), MaxPool(3, 2)), (9, 1, 9)).steps
     assert [type(step.operation) for step in overlapping[:2]] == [Conv, MaxPool]

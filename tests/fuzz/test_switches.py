@@ -64,6 +64,7 @@ def architectures(draw):
                 draw(st.sampled_from([1, 1, 1, 2])),
                 "same" if number else draw(st.sampled_from(["same", "valid", 1])),
                 use_bias=draw(st.booleans()),
+                dilation=draw(st.sampled_from([1, 1, 2])),
             )
         )
         # A window of zeros alone, as ReLU and dropout make them, gives 0 or a rounding error of

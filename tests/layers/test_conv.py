@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from scipy.signal import correlate
 
+from skcnn import ScratchCNNClassifier
 from skcnn._engine.workspace import Workspace
-from skcnn.layers import Conv
+from skcnn.layers import Conv, Flatten, MaxPool, ReLU
 from skcnn.network import Network
 from skcnn.testing import check_layer
 from tests.support.strategies import convolutions
@@ -54,6 +55,20 @@ def scipy_forward(x, weights, bias, stride, pads):
     return batch_last(np.array(y))
 
 
+def dense(weights, dilation, groups):
+    """Weights of one group without gaps, with zeros where a filter sees nothing, and where not."""
+    *kernel, channels, filters = weights.shape
+    lengths = [range(0, k * d, d)[-1] + 1 for k, d in zip(kernel, dilation, strict=True)]
+    part = np.zeros((*lengths, channels * groups, filters))
+    seen = np.zeros(part.shape, bool)
+    steps = tuple(slice(None, None, d) for d in dilation)
+    for filter_ in range(filters):
+        first = filter_ // (filters // groups) * channels
+        index = (*steps, slice(first, first + channels), filter_)
+        part[index], seen[index] = weights[..., filter_], True
+    return part, seen
+
+
 def loop_backward(x, dy, weights, stride, pads):
     """Gradients by a loop over windows: of x, weights and bias."""
     images, dy = batch_first(x), batch_first(dy)
@@ -93,7 +108,7 @@ class Run:
         )
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(convolutions())
 def test_forward_is_the_correlation_of_scipy_and_backward_the_loop_over_windows(
     global_random_seed, case
@@ -103,7 +118,8 @@ def test_forward_is_the_correlation_of_scipy_and_backward_the_loop_over_windows(
         Run(layer, input_shape, dtype=dtype, seed=global_random_seed)
         for dtype in (np.float64, np.float32)
     )
-    weights, bias = run.parameters["weights"], run.parameters["bias"]
+    weights, seen = dense(run.parameters["weights"], layer.dilation, layer.groups)
+    bias = run.parameters["bias"]
     y = scipy_forward(run.x, weights, bias, stride, pads)
     assert run.y.shape[:-1] == layer.output_shape(input_shape)
     np.testing.assert_allclose(run.y, y, rtol=0, atol=1e-12)
@@ -111,7 +127,8 @@ def test_forward_is_the_correlation_of_scipy_and_backward_the_loop_over_windows(
     np.testing.assert_allclose(single.y, y, rtol=0, atol=2e-5)  # of the same numbers, rounded
     dx, dw, db = loop_backward(run.x, run.dy, weights, stride, pads)
     np.testing.assert_allclose(run.dx, dx, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(run.gradients["weights"], dw, rtol=0, atol=1e-12)
+    ours, _ = dense(run.gradients["weights"], layer.dilation, layer.groups)
+    np.testing.assert_allclose(ours, np.where(seen, dw, 0), rtol=0, atol=1e-12)
     np.testing.assert_allclose(run.gradients["bias"], db, rtol=0, atol=1e-12)
 
 
@@ -126,6 +143,12 @@ def test_forward_is_the_correlation_of_scipy_and_backward_the_loop_over_windows(
         (Conv(2, (2, 3), stride=(3, 2)), (7, 1, 5)),
         (Conv(1, 2, padding=((2, -1), (-2, 1))), (5, 2, 5)),
         (Conv(1, 2, stride=2, padding=((1, 0), 0, (-1, 1))), (3, 3, 2, 4)),
+        (Conv(2, 3, dilation=2), (2, 9)),
+        (Conv(2, 2, dilation=(2, 1), stride=(1, 2)), (5, 1, 4)),
+        (Conv(4, 3, groups=2), (4, 4, 5)),
+        (Conv(4, 3, groups=2), (2, 7)),
+        (Conv(6, 2, stride=2, padding=1, dilation=2, groups=3), (5, 3, 4)),
+        (Conv(2, 2, dilation=(1, 2, 1), groups=2), (3, 4, 2, 3)),
     ],
     ids=str,
 )
@@ -172,6 +195,69 @@ def test_same_padding_gives_ceil_of_length_over_stride_and_puts_the_odd_zero_las
         np.testing.assert_allclose(run.y[0, :, 0], windows @ w + b, rtol=0, atol=1e-13)
 
 
+DILATED_AND_GROUPED = [
+    ("dilated", {"dilation": 2}, 2, 3),
+    ("dilated along one axis", {"dilation": "last"}, 1, 2),
+    ("grouped", {"groups": 2}, 4, 6),
+    ("grouped and dilated", {"groups": 2, "dilation": 3}, 4, 2),
+    ("depthwise", {"groups": 3}, 3, 3),
+    ("depthwise, two filters a channel", {"groups": 2}, 2, 4),
+    ("depthwise and dilated", {"groups": 2, "dilation": 2}, 2, 2),
+]
+
+
+@pytest.mark.parametrize("padding", ["same", "valid", 2, "crop"])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("options", "channels", "filters"),
+    [case[1:] for case in DILATED_AND_GROUPED],
+    ids=[case[0] for case in DILATED_AND_GROUPED],
+)
+def test_dilated_and_grouped_gradients_of_every_padding_and_stride(
+    options, channels, filters, rank, padding
+):
+    if padding == "crop":
+        padding = ((-1, 2), (1, -1), (0, 1))[:rank]
+    if options.get("dilation") == "last":
+        options = {**options, "dilation": (1,) * (rank - 1) + (2,)}
+    length = 7 if rank < 3 else 5
+    shape = (*[length] * (rank - 1), channels, length + 1)
+    for size, stride in product([1, 2], [1, 2, 3]):
+        check_layer(
+            Conv(filters, size, stride, padding, **options), shape, n_samples=2, directions=4
+        )
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (Conv(16, 3, groups=16), (12, 16, 19)),
+        (Conv(16, 3, groups=16), (16, 37)),
+        (Conv(8, 11, groups=8), (8, 50)),  # tiles of as many columns as the kernel has
+        (Conv(8, 3, groups=8, dilation=4), (9, 8, 30)),
+        (Conv(8, 3, groups=8, stride=2), (9, 8, 30)),
+        (Conv(8, 3, groups=4), (9, 8, 30)),
+        (Conv(8, 3, dilation=2), (9, 8, 30)),
+    ],
+    ids=str,
+)
+def test_dilated_and_grouped_maps_of_several_tiles_are_dense_ones_with_zeros(layer, shape):
+    run = Run(layer, shape, n=9)
+    dilation = (layer.dilation,) * (len(shape) - 1)
+    weights, seen = dense(run.parameters["weights"], dilation, layer.groups)
+    size = weights.shape[:-2]
+    plain = Conv(layer.n_filters, size, layer.stride)
+    parameters = {"weights": weights, "bias": run.parameters["bias"]}
+    gradients = {name: np.empty_like(values) for name, values in parameters.items()}
+    workspace = Workspace()
+    y, cache = plain.forward(parameters, run.x, workspace, training=True)
+    np.testing.assert_allclose(run.y, y, rtol=0, atol=1e-11)
+    dx = plain.backward(parameters, gradients, run.dy.copy(), cache, workspace, need_dx=True)
+    np.testing.assert_allclose(run.dx, dx, rtol=0, atol=1e-11)
+    ours, _ = dense(run.gradients["weights"], dilation, layer.groups)
+    np.testing.assert_allclose(ours, np.where(seen, gradients["weights"], 0), rtol=0, atol=1e-10)
+
+
 def test_output_is_one_filter_applied_by_hand():
     x = np.arange(12.0).reshape(3, 1, 4, 1)
     layer = Conv(1, 2, padding="valid")
@@ -204,6 +290,8 @@ def test_narrowed_has_kernel_size_one_on_input_axes_of_length_one():
     assert layer.narrowed((1, 9)) == Conv(2, (1, 3), (1, 2), ((0, 0), (1, 1)))
     assert Conv(2, (5, 3)).narrowed((9, 1)) == Conv(2, (5, 1), (1, 1))
     assert layer.narrowed((5, 9)) is layer
+    assert Conv(2, 3, dilation=2).narrowed((1, 9)) == Conv(2, (1, 3), (1, 1), dilation=(1, 2))
+    assert Conv(2, 3, dilation=(4, 1)).narrowed((1, 9)) == Conv(2, (1, 3), (1, 1))
     cropped = Conv(1, 3, padding=((-1, 0), (1, 1))).narrowed((6, 1))
     assert cropped == Conv(1, (3, 1), (1, 1), ((-1, 0), (0, 0)))
 
@@ -226,6 +314,9 @@ def test_initializers_count_the_kernel_positions_of_a_filter():
     parameters = initial(Conv(64, 3), (4, 16, 4))
     assert parameters["weights"].std() == pytest.approx(np.sqrt(2 / (3 * 3 * 16)), rel=0.03)
     assert not parameters["bias"].any()
+    grouped = initial(Conv(64, 3, groups=4), (4, 32, 4))["weights"]
+    assert grouped.shape == (3, 3, 8, 64)
+    assert grouped.std() == pytest.approx(np.sqrt(2 / (3 * 3 * 8)), rel=0.03)
     largest = np.abs(initial(Conv(8, 3, initializer="glorot_uniform"), (4, 4, 4))["weights"]).max()
     bound = np.sqrt(6 / (9 * 4 + 9 * 8))
     assert 0.95 * bound < largest <= bound
@@ -256,6 +347,18 @@ def test_initializers_count_the_kernel_positions_of_a_filter():
         (Conv(2, 3, padding=[1, 1]), (4, 1, 4), "padding=[1, 1]|tuple of 2"),
         (Conv(2, 3, padding=(1, 2, 3)), (4, 1, 4), "padding=(1, 2, 3)|tuple of 2"),
         (Conv(2, 3, padding=None), (4, 1, 4), "padding=None|'same', 'valid'"),
+        (Conv(2, 3, dilation=0), (4, 1, 4), "dilation=0|at least 1"),
+        (Conv(2, 3, dilation=(1, 2, 1)), (4, 1, 4), "dilation=(1, 2, 1)|tuple of 2"),
+        (Conv(2, 3, dilation=1.0), (4, 1, 4), "dilation=1.0|integer"),
+        (
+            Conv(2, 3, padding="valid", dilation=2),
+            (4, 1, 9),
+            "filter_size=(3, 3)|dilation=(2, 2)|(5, 5) wide|(4, 9)|smaller filter_size or dilation",
+        ),
+        (Conv(2, groups=0), (4, 2, 4), "groups=0|at least 1"),
+        (Conv(2, groups=True), (4, 2, 4), "groups=True|integer"),
+        (Conv(4, groups=2), (4, 3, 4), "groups=2|channels, 3|n_filters=4"),
+        (Conv(3, groups=2), (4, 4, 4), "groups=2|channels, 4|n_filters=3"),
     ],
     ids=str,
 )
@@ -269,3 +372,23 @@ def test_unknown_initializer_is_named():
     network = Network((Conv(1, initializer="ones"),), (3, 1, 3))
     with pytest.raises(ValueError, match=r"initializer='ones' must be one of .*'he_normal'"):
         network.initialize(np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"dilation": 2}, {"groups": 2}, {"groups": 4}, {"groups": 4, "dilation": 2}],
+    ids=str,
+)
+def test_bits_do_not_depend_on_the_number_of_threads(options):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((300, 10, 12)), np.arange(300) % 2
+    layers = [Conv(4, 3), Conv(8, 3, **options), ReLU(), MaxPool(2), Flatten()]
+    fits = [
+        ScratchCNNClassifier(
+            layers=layers, batch_size=256, max_iter=2, n_jobs=n_jobs, random_state=0
+        ).fit(X, y)
+        for n_jobs in (1, 2)
+    ]
+    one, two = (fit.network_.parameters for fit in fits)
+    assert np.array_equal(one, two)
+    assert np.array_equal(*(fit.predict_proba(X) for fit in fits))

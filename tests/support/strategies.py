@@ -34,6 +34,8 @@ def convolutions(draw):
     """A convolution, its input shape, and its geometry one value an axis."""
     rank = draw(st.integers(1, 3))
     lengths, kernel, stride = (tuples(draw, rank, most) for most in (7, 4, 3))
+    dilation = draw(st.one_of(st.just((1,) * rank), st.tuples(*[st.integers(1, 3)] * rank)))
+    extents = tuple(range(0, k * d, d)[-1] + 1 for k, d in zip(kernel, dilation, strict=True))
     pair = st.tuples(st.integers(-2, 3), st.integers(-2, 3))
     padding = draw(
         st.one_of(
@@ -43,16 +45,17 @@ def convolutions(draw):
             ),
         )
     )
-    pads = resolve(padding, lengths, kernel, stride)
-    assume(all(n + b + a >= k for n, (b, a), k in zip(lengths, pads, kernel, strict=True)))
+    pads = resolve(padding, lengths, extents, stride)
+    assume(all(n + b + a >= k for n, (b, a), k in zip(lengths, pads, extents, strict=True)))
     assume(
         all(
             -b < n and -a < n and n + min(b, 0) + min(a, 0) > 0
             for n, (b, a) in zip(lengths, pads, strict=True)
         )
     )
-    channels, filters = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    layer = Conv(filters, kernel, stride, padding)
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    channels, filters = groups * draw(st.integers(1, 3)), groups * draw(st.integers(1, 3))
+    layer = Conv(filters, kernel, stride, padding, dilation=dilation, groups=groups)
     return layer, (*lengths[:-1], channels, lengths[-1]), stride, pads
 
 

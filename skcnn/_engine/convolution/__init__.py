@@ -1,1 +1,1 @@
-"""How a convolution is computed, by im2col or by Winograd's algorithm; imported by `layers`."""
+"""How a convolution is computed, by products of matrices; imported by `layers`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skcnn._engine.convolution.algorithm import Algorithm
+from skcnn._engine.convolution.depthwise import Depthwise
 from skcnn._engine.convolution.geometry import Axis
 from skcnn._engine.convolution.im2col import Im2col
 from skcnn._engine.convolution.winograd import POINTS, Winograd
@@ -16,16 +17,28 @@ LEAST_GAIN = 0.93
 
 
 def choose_algorithm(
-    axes: tuple[Axis, ...], channels: int, n_filters: int, interleave: int, many: bool
+    axes: tuple[Axis, ...],
+    channels: int,
+    n_filters: int,
+    interleave: int,
+    many: bool,
+    groups: int = 1,
 ) -> Algorithm:
     """Return the algorithm that takes the least work.
 
     Winograd's algorithm has larger rounding errors, and must save a fifteenth for every step to a
-    larger tile. For single images (not `many`) its matrices are too narrow.
+    larger tile. For single images (not `many`) its matrices are too narrow. Where every channel
+    is a group, products of matrices have too few lines.
     """
-    best: Algorithm = _im2col(axes, channels, n_filters, interleave)
-    if not many or len(axes) > 2 or axes[-1].stride > 1 or axes[-1].kernel < 2:
-        return best
+    if groups == channels > 1:
+        return Depthwise(axes, channels, n_filters, interleave)
+    plain = _im2col(axes, channels, n_filters, interleave, groups)
+    dilated = any(axis.dilation > 1 for axis in axes)
+    if not many or groups > 1 or dilated or len(axes) > 2:
+        return plain
+    if axes[-1].stride > 1 or axes[-1].kernel < 2:
+        return plain
+    best: Winograd | Im2col = plain
     for tile in range(2, max(POINTS) - axes[-1].kernel + 2):
         other = Winograd(axes, channels, n_filters, interleave, tile)
         if other.cost < LEAST_GAIN * best.cost:
@@ -33,11 +46,18 @@ def choose_algorithm(
     return best
 
 
-def _im2col(axes: tuple[Axis, ...], channels: int, n_filters: int, interleave: int) -> Algorithm:
+def _im2col(
+    axes: tuple[Axis, ...], channels: int, n_filters: int, interleave: int, groups: int
+) -> Im2col:
     """Return an algorithm that computes so many outputs together that products have some lines."""
-    columns = interleave if interleave * n_filters <= LINES else 1
+    if len(axes) > 1 and axes[-2].dilation > 1:  # rows that a window reads are not neighbors
+        axes = (*axes[:-1], Axis(1, 1), axes[-1])
+    filters = n_filters // groups
+    apart = axes[-1].dilation > 1 or interleave * filters > LINES
+    columns = 1 if apart else interleave
     rows = 1
-    if len(axes) > 1:
-        most = max(LINES // (columns * n_filters), 1)
+    if len(axes) > 1 and groups == 1:
+        most = max(LINES // (columns * filters), 1)
         rows = next(rows for rows in range(most, 0, -1) if axes[-2].output % rows == 0)
-    return Im2col(axes, channels, n_filters, interleave // columns, (rows, columns))
+    together = (rows, columns)
+    return Im2col(axes, channels, n_filters, interleave // columns, together, groups)

@@ -40,7 +40,8 @@ class Rows(NamedTuple):
 class Axis:
     """A window of `kernel` kernel positions that slides over one axis.
 
-    Negative padding crops: `after=-1` leaves the last element out.
+    Negative padding crops: `after=-1` leaves the last element out. Neighboring kernel positions
+    read elements that are `dilation` apart.
     """
 
     length: int
@@ -48,30 +49,42 @@ class Axis:
     stride: int = 1
     before: int = 0
     after: int = 0
+    dilation: int = 1
+
+    @property
+    def extent(self) -> int:
+        """Elements from the first that a window reads to the last."""
+        return (self.kernel - 1) * self.dilation + 1
 
     @property
     def output(self) -> int:
         """Number of windows that fit."""
-        return (self.length + self.before + self.after - self.kernel) // self.stride + 1
+        return (self.length + self.before + self.after - self.extent) // self.stride + 1
+
+    @property
+    def reach(self) -> int:
+        """Elements, padded ones too, from the first that any window reads to the last."""
+        return (self.output - 1) * self.stride + self.extent
 
     def widened(self, together: int) -> Axis:
         """Return the axis of windows that each serve so many neighboring outputs.
 
-        `together` divides the number of outputs.
+        `together` divides the number of outputs, and is 1 where the kernel is dilated.
         """
         kernel = self.kernel + (together - 1) * self.stride
         return replace(self, kernel=kernel, stride=self.stride * together)
 
     def kernel_position(self, j: int) -> KernelPosition:
         """Return which outputs read a real element at position `j`, and which elements."""
-        low = max(0, -(-(self.before - j) // self.stride))
-        high = max(low, min(self.output, -(-(self.length + self.before - j) // self.stride)))
-        start = low * self.stride + j - self.before
+        offset = j * self.dilation - self.before
+        low = max(0, -(offset // self.stride))
+        high = max(low, min(self.output, -((offset - self.length) // self.stride)))
+        start = low * self.stride + offset
         stop = start + (high - low) * self.stride
         return KernelPosition(slice(start, stop, self.stride), slice(low, high))
 
     def forward_rows(self) -> list[Rows]:
-        """Group the outputs by the kernel positions that lie on the axis.
+        """Group the outputs by the kernel positions that lie on the axis; without dilation.
 
         Output o reads o * stride - before + i through kernel position i.
         """
@@ -85,9 +98,10 @@ class Axis:
     def backward_rows(self) -> list[tuple[int, list[Rows]]]:
         """Group the inputs by the outputs that read them, for each phase of the stride.
 
-        Input h was read by output o through kernel position i = h + before - o*stride. With
-        phase = (h + before) % stride, the kernel positions are phase, phase + stride, ...;
-        `positions` of a group counts them from the last to the first, since o grows as i shrinks.
+        Without dilation. Input h was read by output o through kernel position
+        i = h + before - o*stride. With phase = (h + before) % stride, the kernel positions are
+        phase, phase + stride, ...; `positions` of a group counts them from the last to the first,
+        since o grows as i shrinks.
         """
         phases = []
         for phase in range(self.stride):
@@ -121,37 +135,47 @@ def sliding_axes(
     kernel: tuple[int, ...],
     stride: tuple[int, ...],
     padding: Padding,
+    dilation: tuple[int, ...] | None = None,
 ) -> tuple[Axis, ...]:
     """Resolve `padding` ("same", "valid" or explicit) for every spatial axis.
 
     "same" gives ceil(length / stride) outputs; an odd number of padded elements puts the extra
-    one at the end. Explicit padding is an integer or, per axis, an integer or (before, after).
+    one at the end. A dilated kernel counts as long as it is with its gaps. Explicit padding is an
+    integer or, per axis, an integer or (before, after).
 
     Raises
     ------
     ValueError
         If the padding is not understood or the kernel is larger than what it slides over.
     """
+    rank = len(lengths)
+    gaps = (1,) * rank if dilation is None else dilation
+    unpadded = [
+        Axis(length, size, step, dilation=gap)
+        for length, size, step, gap in zip(lengths, kernel, stride, gaps, strict=True)
+    ]
     axes = []
-    for position, (length, size, step) in enumerate(zip(lengths, kernel, stride, strict=True)):
-        before, after = _axis_padding(padding, position, len(lengths), length, size, step)
-        axes.append(Axis(length, size, step, before, after))
+    for position, axis in enumerate(unpadded):
+        before, after = _axis_padding(padding, position, rank, axis)
+        axes.append(replace(axis, before=before, after=after))
     if any(axis.output < 1 for axis in axes):
+        extents = tuple(axis.extent for axis in axes)
+        dilated = "" if extents == kernel else f" with dilation={gaps}, so {extents} wide,"
         raise ValueError(
-            f"filter_size={kernel} is larger than what it slides over: with padding={padding!r} "
-            f"the feature map has shape {tuple(a.length + a.before + a.after for a in axes)}. "
-            f"Use padding='same', a smaller filter_size or fewer poolings before it."
+            f"filter_size={kernel}{dilated} is larger than what it slides over: with "
+            f"padding={padding!r} the feature map has shape "
+            f"{tuple(a.length + a.before + a.after for a in axes)}. Use padding='same', a smaller "
+            f"filter_size{' or dilation' if dilated else ''} or fewer poolings before it."
         )
     return tuple(axes)
 
 
-def _axis_padding(
-    padding: Padding, position: int, rank: int, length: int, size: int, step: int
-) -> tuple[int, int]:
+def _axis_padding(padding: Padding, position: int, rank: int, axis: Axis) -> tuple[int, int]:
     if padding == "valid":
         return 0, 0
     if padding == "same":
-        total = max((-(-length // step) - 1) * step + size - length, 0)
+        reach = (-(-axis.length // axis.stride) - 1) * axis.stride + axis.extent
+        total = max(reach - axis.length, 0)
         return total // 2, total - total // 2
     return explicit_padding(padding, position, rank)
 
@@ -193,3 +217,15 @@ def stacked_rows(array: Array, rows: Rows) -> Array:
     if array.flags.c_contiguous:  # several times as fast as as_strided
         return np.ndarray(shape, array.dtype, array, rows.first * row, strides)
     return as_strided(array[..., rows.first :, :, :], shape, strides, writeable=False)
+
+
+def outside(inside: tuple[Any, ...], lengths: tuple[int, ...]) -> list[tuple[Any, ...]]:
+    """Return indices that together leave out just the box `inside`."""
+    rest = []
+    for position, (part, length) in enumerate(zip(inside, lengths, strict=True)):
+        before = (slice(None),) * position
+        if part.start:
+            rest.append((*before, slice(0, part.start)))
+        if part.stop is not None and part.stop < length:
+            rest.append((*before, slice(part.stop, None)))
+    return rest

@@ -1,7 +1,9 @@
-"""The three products of a convolution, each for stacks of rows at a time."""
+"""Convolution by three products of matrices, each for stacks of rows at a time."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,14 +11,114 @@ import numpy.typing as npt
 
 from skcnn._engine.block_length import block_length
 from skcnn._engine.convolution.algorithm import Algorithm
-from skcnn._engine.convolution.geometry import Rows, stacked_rows
+from skcnn._engine.convolution.geometry import Axis, Rows, stacked_rows
 from skcnn._engine.workspace import Workspace
 
 Array = npt.NDArray[Any]
 
 
+@dataclass(frozen=True)
+class MatrixAlgorithm(Algorithm):
+    """How a convolution becomes products of matrices.
+
+    Rows of windows need no copy: neighboring rows of the transformed array lie one behind the
+    other. What is left are products: `transformed[p, ..., row, lines, columns]` and
+    `weights[p, kh, lines, F]` make `products[p, ..., row, F, columns]`, for every p. The axis
+    before the last is the height, whose windows need no copy.
+    """
+
+    @cached_property
+    def height(self) -> Axis:
+        """The axis whose rows are stacked; of length 1 for signals."""
+        return height_of(self.axes)
+
+    @cached_property
+    def side(self) -> Axis:
+        """The last axis."""
+        return self.axes[-1]
+
+    @cached_property
+    def forward_rows(self) -> list[Rows]:
+        """Stacks of rows that give an output row."""
+        return self.height.forward_rows()
+
+    @cached_property
+    def backward_rows(self) -> list[tuple[int, list[Rows]]]:
+        """Stacks of output rows that an input row went into, for each phase of the stride."""
+        return self.height.backward_rows()
+
+    @cached_property
+    def cost(self) -> int:
+        """Multiply-adds of forward and backward for one image, about."""
+        raise NotImplementedError
+
+    def forward(self, x: Array, weights: Array, workspace: Workspace) -> tuple[Array, Any]:
+        """Transform x, then multiply every stack of rows by the weights."""
+        transformed = self.transform_input(x, workspace)
+        at_points = self.transform_weights(weights, workspace)
+        products = self.product_buffer(x, workspace)
+        multiply(self, at_points, transformed, products, workspace)
+        return self.transform_output(products, workspace), (transformed, at_points)
+
+    def backward(
+        self, dy: Array, kept: Any, gradient: Array, workspace: Workspace, *, need_dx: bool
+    ) -> Array | None:
+        """dw = transformed x times dy; dx = dy times w, added back to the elements of x."""
+        transformed, weights = kept
+        d_products = self.product_gradient(dy, workspace)
+        total = workspace.buffer("total", weights.shape, dy.dtype)
+        multiply_by_transformed(self, transformed, d_products, total, workspace)
+        self.weight_gradient(total, gradient, workspace)
+        if not need_dx:
+            return None
+        d_transformed = self.input_gradient_buffer(dy, workspace)
+        multiply_by_weights(self, weights, d_products, d_transformed, workspace)
+        return self.input_gradient(d_transformed, workspace)
+
+    def transform_input(self, x: Array, workspace: Workspace) -> Array:
+        """Return x as the products read it."""
+        raise NotImplementedError
+
+    def input_gradient_buffer(self, dy: Array, workspace: Workspace) -> Array:
+        """Return where the gradient for what :meth:`transform_input` returns is written."""
+        raise NotImplementedError
+
+    def input_gradient(self, d_transformed: Array, workspace: Workspace) -> Array:
+        """Return the gradient for x, a sum over all that :meth:`transform_input` made of it."""
+        raise NotImplementedError
+
+    def transform_weights(self, weights: Array, workspace: Workspace) -> Array:
+        """Return weights of shape (*kernel, C, F) as the products read them."""
+        raise NotImplementedError
+
+    def weight_gradient(self, total: Array, gradient: Array, workspace: Workspace) -> None:
+        """Write the gradient for the weights, from `total` for the transformed ones."""
+        raise NotImplementedError
+
+    def product_buffer(self, x: Array, workspace: Workspace) -> Array:
+        """Return where the products are written."""
+        raise NotImplementedError
+
+    def transform_output(self, products: Array, workspace: Workspace) -> Array:
+        """Return the outputs, from the products."""
+        raise NotImplementedError
+
+    def product_gradient(self, dy: Array, workspace: Workspace) -> Array:
+        """Return the gradient for the products."""
+        raise NotImplementedError
+
+
+def height_of(axes: tuple[Axis, ...]) -> Axis:
+    """Return the axis before the last; signals have one of length 1."""
+    return axes[-2] if len(axes) > 1 else Axis(1, 1)
+
+
 def multiply(
-    algorithm: Algorithm, weights: Array, transformed: Array, products: Array, workspace: Workspace
+    algorithm: MatrixAlgorithm,
+    weights: Array,
+    transformed: Array,
+    products: Array,
+    workspace: Workspace,
 ) -> None:
     """products[row] = (F, positions * lines) @ (positions * lines, columns), stack by stack."""
     groups = algorithm.forward_rows
@@ -31,7 +133,11 @@ def multiply(
 
 
 def multiply_by_transformed(
-    algorithm: Algorithm, transformed: Array, d_products: Array, total: Array, workspace: Workspace
+    algorithm: MatrixAlgorithm,
+    transformed: Array,
+    d_products: Array,
+    total: Array,
+    workspace: Workspace,
 ) -> None:
     """total[positions] = sum over rows of (positions * lines, columns) @ (columns, F)."""
     groups, filters = algorithm.forward_rows, total.shape[-1]
@@ -57,7 +163,7 @@ def multiply_by_transformed(
 
 
 def multiply_by_weights(
-    algorithm: Algorithm,
+    algorithm: MatrixAlgorithm,
     weights: Array,
     d_products: Array,
     d_transformed: Array,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._engine.convolution.algorithm import Algorithm
+from skcnn._engine.convolution.matmuls import MatrixAlgorithm
 from skcnn._engine.workspace import Workspace
 
 Array = npt.NDArray[Any]
@@ -88,7 +88,7 @@ def _inverse(matrix: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Winograd(Algorithm):
+class Winograd(MatrixAlgorithm):
     """Signals and images at the points of Winograd's algorithm of their last axis.
 
     The last axis, of stride 1, is cut into tiles of a few outputs each. One product with a sparse

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from skcnn._engine.convolution.algorithm import Algorithm, height_of
+from skcnn._engine.convolution.algorithm import Algorithm
 from skcnn._engine.convolution.geometry import Axis, sliding_axes
 from skcnn._engine.convolution.im2col import Im2col
-from skcnn._engine.convolution.matmuls import multiply
+from skcnn._engine.convolution.matmuls import MatrixAlgorithm, height_of
 from skcnn._engine.convolution.winograd import Winograd
 from skcnn._engine.workspace import Workspace
 
@@ -22,12 +22,7 @@ NAMES = ["copies", "interleaved", "F(2, 3)", "F(4, 3)", "F(3, 3), interleaved"]
 
 
 def outputs(algorithm, x, weights):
-    workspace = Workspace()
-    transformed = algorithm.transform_input(x, workspace)
-    products = algorithm.product_buffer(x, workspace)
-    prepared = algorithm.transform_weights(weights, workspace)
-    multiply(algorithm, prepared, transformed, products, workspace)
-    return algorithm.transform_output(products, workspace).copy()
+    return algorithm.forward(x, weights, Workspace())[0].copy()
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=NAMES)
@@ -65,6 +60,10 @@ def test_signals_have_a_height_of_one():
 
 
 def test_an_algorithm_must_say_what_it_does():
-    algorithm = Algorithm(AXES, 2, 5)
+    x, weights = np.zeros((7, 2, 9, 6)), np.zeros((3, 3, 2, 5))
     with pytest.raises(NotImplementedError):
-        algorithm.transform_input(np.zeros((7, 2, 9, 6)), Workspace())
+        Algorithm(AXES, 2, 5).forward(x, weights, Workspace())
+    with pytest.raises(NotImplementedError):
+        Algorithm(AXES, 2, 5).backward(x, None, weights, Workspace(), need_dx=True)
+    with pytest.raises(NotImplementedError):
+        MatrixAlgorithm(AXES, 2, 5).transform_input(x, Workspace())

@@ -2,6 +2,7 @@
 
 import pytest
 
+from skcnn._engine.convolution.depthwise import Depthwise
 from skcnn._engine.convolution.im2col import Im2col
 from skcnn._engine.convolution.winograd import POINTS, Winograd
 from skcnn.layers import Conv
@@ -10,6 +11,27 @@ from skcnn.layers import conv as conv_module
 
 def chosen(layer, shape, many=True):
     return conv_module._algorithm(layer, shape, many)
+
+
+def test_a_group_of_one_channel_has_no_products_of_matrices():
+    assert isinstance(chosen(Conv(32, 3, groups=16), (14, 16, 14)), Depthwise)
+    assert isinstance(chosen(Conv(32, 3, groups=16), (14, 16, 14), many=False), Depthwise)
+    assert isinstance(chosen(Conv(3, 3, groups=1), (14, 1, 14)), Im2col)
+    grouped = chosen(Conv(32, 3, groups=8), (14, 16, 14))
+    assert isinstance(grouped, Im2col)
+    assert (grouped.groups, grouped.together) == (8, (1, 1))
+    few = chosen(Conv(8, 3, groups=4)._interleaved(2), (14, 8, 14))
+    assert few.together == (1, 2)
+
+
+def test_dilation_is_copied():
+    dilated = chosen(Conv(64, 3, dilation=2), (13, 32, 13))
+    assert isinstance(dilated, Im2col)
+    assert len(dilated.outer) == 1  # the height
+    along = chosen(Conv(64, 3, dilation=(1, 2)), (13, 32, 13))
+    assert isinstance(along, Im2col)
+    assert not along.outer
+    assert chosen(Conv(1, 3, dilation=2)._interleaved(2), (13, 1, 12)).together == (1, 1)
 
 
 def test_the_least_work_decides():

@@ -5,33 +5,39 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from skcnn._engine.convolution.geometry import Axis, Rows, sliding_axes, stacked_rows
+from skcnn._engine.convolution.geometry import Axis, Rows, outside, sliding_axes, stacked_rows
 
 quick = settings(max_examples=50, deadline=None, derandomize=True)
 
 
 @st.composite
-def axes(draw):
+def axes(draw, most_dilation=1):
     axis = Axis(
         draw(st.integers(1, 8)),
         draw(st.integers(1, 5)),
         draw(st.integers(1, 4)),
         draw(st.integers(-3, 4)),
         draw(st.integers(-3, 4)),
+        draw(st.integers(1, most_dilation)),
     )
-    assume(axis.length + axis.before + axis.after >= axis.kernel)
+    assume(axis.length + axis.before + axis.after >= 1 + (axis.kernel - 1) * axis.dilation)
     return axis
+
+
+def span(axis):
+    return len(range((axis.kernel - 1) * axis.dilation + 1))
 
 
 def reads(axis):
     """Every (output, position, element) where a window reads a real element, window by window."""
     found = set()
     for output, start in enumerate(
-        range(-axis.before, axis.length + axis.after - axis.kernel + 1, axis.stride)
+        range(-axis.before, axis.length + axis.after - span(axis) + 1, axis.stride)
     ):
         for position in range(axis.kernel):
-            if 0 <= start + position < axis.length:
-                found.add((output, position, start + position))
+            element = start + position * axis.dilation
+            if 0 <= element < axis.length:
+                found.add((output, position, element))
     return found
 
 
@@ -41,14 +47,15 @@ def neighbors_differ(groups):
 
 
 @quick
-@given(axes())
+@given(axes(most_dilation=3))
 def test_output_counts_the_windows_that_fit(axis):
-    starts = range(-axis.before, axis.length + axis.after - axis.kernel + 1, axis.stride)
+    starts = range(-axis.before, axis.length + axis.after - span(axis) + 1, axis.stride)
     assert axis.output == len(starts)
+    assert axis.reach == starts[-1] + span(axis) + axis.before
 
 
 @quick
-@given(axes())
+@given(axes(most_dilation=3))
 def test_kernel_positions_read_what_windows_read(axis):
     found = set()
     for j in range(axis.kernel):
@@ -139,6 +146,22 @@ def test_lengths_kernel_and_stride_of_different_numbers_of_axes_are_refused():
     for arguments in [((4, 4), (3,), (1, 1)), ((4, 4), (3, 3), (1,)), ((4,), (3, 3), (1, 1))]:
         with pytest.raises(ValueError, match=r"shorter|longer"):
             sliding_axes(*arguments, "valid")
+
+
+def test_a_dilated_kernel_is_as_long_as_it_is_with_its_gaps():
+    (axis,) = sliding_axes((9,), (3,), (2,), "same", (3,))
+    assert axis == Axis(9, 3, 2, 3, 3, 3)
+    assert (axis.extent, axis.output) == (7, 5)
+
+
+def test_what_is_outside_leaves_out_just_the_box():
+    found, box = np.zeros((3, 4, 5), bool), (slice(None), slice(1, 3), slice(0, 2))
+    expected = ~found
+    expected[box] = False
+    for index in outside(box, found.shape):
+        found[index] = True
+    assert np.array_equal(found, expected)
+    assert outside((slice(0, 0),), (3,)) == [(slice(0, None),)]
 
 
 def test_kernel_larger_than_the_padded_axis_says_so():

@@ -48,7 +48,7 @@ def by_winograd(monkeypatch):
 
     def choose(layer, input_shape, many):
         axes, channels = layer._axes(input_shape)
-        numbers = (channels, layer.n_filters, layer._groups)
+        numbers = (channels, layer.n_filters, layer._column_groups)
         tile = 1 + input_shape[-1] % 3
         if len(axes) > 2 or axes[-1].stride > 1 or tile + axes[-1].kernel - 1 not in POINTS:
             return Im2col(axes, *numbers)
