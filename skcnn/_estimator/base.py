@@ -15,29 +15,24 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skcnn._data.dtypes import resolve_dtype
 from skcnn._data.holdout import hold_out
-from skcnn._data.image_shape import array_shape, resolve_image_shape
-from skcnn._data.misreadings import warn_if_misread
 from skcnn._data.samples import Data
 from skcnn._data.validate import (
-    check_data,
     check_images,
     check_outputs,
     errors_of_validation_set,
     number_check,
-    validation_is_given,
 )
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.threads import thread_count
 from skcnn._estimator.advice import warn_of_first, warn_of_missing
 from skcnn._estimator.build import SPLITTING, build, continued, seed_sequence
-from skcnn._estimator.fitted import Columns, Fitted, unfitted_copy
+from skcnn._estimator.fitted import Fitted, unfitted_copy
+from skcnn._estimator.given import Given, check_given
 from skcnn._estimator.parameters import (
     PARAMETER_CONSTRAINTS,
     AutoAlpha,
-    check_full_batch,
     check_numbers,
     followed_score,
     inner_of_list,
@@ -61,16 +56,6 @@ from skcnn.weight_averaging import WeightAveraging
 
 Array = npt.NDArray[Any]
 Learn = Callable[[Data, Any], tuple[Targets, Data]]
-
-
-class Given(NamedTuple):
-    """What a fit is given, checked."""
-
-    data: Data
-    held_out: Data | None  # a validation set that the user passed
-    columns: Columns
-    image_shape: tuple[int, ...]
-    dtype: np.dtype[Any]
 
 
 class Parts(NamedTuple):
@@ -206,7 +191,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         """Train for `max_iter` epochs, afresh or with `warm_start` further."""
         earlier = self._earlier() if self.warm_start else None
         tasks = FitTasks(self, self.max_iter, X, y, sample_weight)
-        given = self._validate(X, y, sample_weight, validation, earlier)
+        given = check_given(self, X, y, sample_weight, validation, earlier)
         targets, parts, seed = self._encode(given, self._learn_targets, earlier)
         start = self._build(given, targets, parts, seed, earlier, goes_on=self.warm_start)
         trained, interrupt = train_model(
@@ -224,8 +209,9 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, learn_targets: Learn) -> Self:
         """Train for one epoch; `learn_targets` does what the method does for fit."""
+        self._validate_params()  # scikit-learn does not, once fitted
         earlier = self._earlier()
-        given = self._validate(X, y, sample_weight, (None, None, None), earlier)
+        given = check_given(self, X, y, sample_weight, (None, None, None), earlier)
         targets, parts, seed = self._encode(given, learn_targets, earlier)
         start = self._build(given, targets, parts, seed, earlier, goes_on=True)
         trained, interrupt = train_model(self, start, *parts, None, FitTasks(), keep_state=True)
@@ -233,39 +219,6 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
             raise interrupt
         self._publish(trained)
         return self
-
-    def _validate(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        validation: tuple[Any, Any, Any],
-        earlier: Fitted | None,
-    ) -> Given:
-        """Check what a fit is given, by itself and against an earlier call."""
-        check_numbers(self)
-        check_full_batch(self)
-        checked = self if earlier else unfitted_copy(self)  # scikit-learn writes on what it checks
-        check = partial(check_data, checked, check_targets=self._check_y)
-        if earlier:
-            columns, image_shape = earlier.columns, earlier.image_shape
-            dtype, held_shape = earlier.network.dtype, earlier.array_shape
-            data = check(X, y, sample_weight, image_shape=held_shape, dtype=dtype)
-        else:
-            data = check(X, y, sample_weight)
-            dtype = resolve_dtype(self.dtype, data.X_dtype)
-            columns = Columns(data.X.shape[1], getattr(checked, "feature_names_in_", None))
-            image_shape = resolve_image_shape(
-                self.image_shape, data.X_shape, columns.number, self.channels
-            )
-            held_shape = array_shape(image_shape, self.channels)
-            if self.image_shape is None:
-                warn_if_misread(data.X, data.rows, data.X_shape, image_shape, self.channels)
-        held_out = None
-        if validation_is_given(*validation):
-            with errors_of_validation_set():
-                held_out = check(*validation, image_shape=held_shape, dtype=dtype, suffix="_val")
-        return Given(data, held_out, columns, image_shape, dtype)
 
     def _encode(
         self, given: Given, learn_targets: Learn, earlier: Fitted | None

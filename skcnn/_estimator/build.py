@@ -103,7 +103,6 @@ def continued(
     ValueError
         If parameters changed that make up the network.
     """
-    estimator._validate_params()  # scikit-learn does not, once fitted
     _check_unchanged(estimator, earlier, targets.n_outputs)
     state, network = earlier.state.copy(), earlier.network
     state.use(

@@ -8,6 +8,7 @@ import pytest
 
 import skcnn._estimator.train
 from skcnn import ScratchCNNRegressor
+from skcnn._estimator.given import check_given
 from skcnn._estimator.sklearn_callbacks import FitTasks
 from skcnn._estimator.train import train_model
 from skcnn.layers import BatchNorm, Layer
@@ -18,7 +19,7 @@ def start(numbers):
     """An estimator, its model after an epoch, and its data."""
     X, y = numbers
     model = ScratchCNNRegressor(2, 3, max_iter=1, warm_start=True, random_state=0).fit(X, y)
-    given = model._validate(X, y, None, (X, y, None), model._fitted)
+    given = check_given(model, X, y, None, (X, y, None), model._fitted)
     targets, parts = model._encode(given, model._learn_targets, model._fitted)[:2]
     seed, earlier = model._fitted.seed, model._fitted
     return model, model._build(given, targets, parts, seed, earlier, goes_on=True), parts

@@ -629,3 +629,12 @@ def test_other_outputs_of_a_regressor_are_refused(call, numbers):
     with pytest.raises(ValueError, match=r"y has 1 output\(s\), but the y of the first fit has 2"):
         getattr(model, call)(X, y[:, 0])
     assert np.array_equal(model.predict(X), before)
+
+
+def test_partial_fit_names_a_parameter_that_was_set_to_what_it_cannot_be(digits):
+    X, y = digits
+    model = make_regressor().partial_fit(X, y)
+    before = model.predict(X)
+    with pytest.raises(ValueError, match="'loss' parameter"):
+        model.set_params(loss="no such loss").partial_fit(X, y)
+    assert np.array_equal(model.predict(X), before)

@@ -1,34 +1,11 @@
-import pickle
-
 import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
-from sklearn.metrics import log_loss, mean_absolute_error, mean_squared_error
+from sklearn.metrics import log_loss
 
-from skcnn._engine.workspace import Workspace
-from skcnn.losses import AbsoluteError, CrossEntropy, Loss, SquaredError, _Regression
+from skcnn.losses import AbsoluteError, CrossEntropy, SquaredError
 from skcnn.testing import check_loss
-
-
-def drawn(seed):
-    """Return outputs, classes, numbers and weights, which losses must leave alone."""
-    rng = np.random.default_rng(seed)
-    outputs, classes = rng.normal(0, 3, (4, 9)), rng.integers(0, 4, 9)
-    arrays = outputs, classes, rng.normal(0, 3, (9, 4)), rng.uniform(0.2, 3, 9)
-    for array in arrays:
-        array.setflags(write=False)
-    return arrays
-
-
-OUTPUTS, CLASSES, NUMBERS, WEIGHTS = drawn(0)
-
-REGRESSION = [SquaredError(), AbsoluteError()]
-LOSSES = [CrossEntropy(), CrossEntropy(0.3), *REGRESSION]
-TARGETS = {CrossEntropy: CLASSES, SquaredError: NUMBERS, AbsoluteError: NUMBERS}
-
-
-def evaluate(loss, outputs, targets, weights):
-    return loss.value_and_gradient(outputs, targets, weights, Workspace())
+from tests.support.losses import CLASSES, OUTPUTS, WEIGHTS, drawn, evaluate
 
 
 @pytest.mark.parametrize("label_smoothing", [0.0, 0.1, 0.5, 1.0, 1, np.float32(0.1)])
@@ -37,67 +14,6 @@ def test_cross_entropy_passes_check_loss(label_smoothing, global_random_seed):
     for n_classes in (4, 2):
         check_loss(CrossEntropy(label_smoothing), outputs[:n_classes], classes % n_classes)
     check_loss(CrossEntropy(), outputs[:1], 0 * classes)
-
-
-@pytest.mark.parametrize("loss", REGRESSION, ids=str)
-def test_losses_of_regression_pass_check_loss(loss, global_random_seed):
-    outputs, _, numbers, _ = drawn(global_random_seed)
-    for targets in (numbers, numbers[:, :1], numbers[:, 0], np.arange(36).reshape(9, 4)):
-        check_loss(loss, outputs[: np.atleast_2d(targets.T).shape[0]], targets)
-
-
-@pytest.mark.parametrize("loss", LOSSES, ids=str)
-def test_sample_of_weight_zero_counts_for_nothing(loss):
-    targets, weights = TARGETS[type(loss)], WEIGHTS.copy()
-    weights[3] = 0
-    value, gradient = evaluate(loss, OUTPUTS, targets, weights)
-    keep = np.arange(9) != 3
-    rest = evaluate(loss, OUTPUTS[:, keep], targets[keep], weights[keep])
-    assert value == pytest.approx(rest[0], rel=1e-14)
-    assert np.array_equal(gradient[:, keep], rest[1])
-    assert not gradient[:, 3].any()
-
-
-@pytest.mark.parametrize("loss", LOSSES, ids=str)
-def test_float32_stays_float32(loss):
-    outputs, targets = OUTPUTS.astype(np.float32), TARGETS[type(loss)]
-    dtypes = [np.int64] if targets.ndim == 1 else [np.float32, np.float64, np.int64]
-    for dtype in dtypes:
-        for weights in (0.5, WEIGHTS.astype(np.float32), WEIGHTS):
-            value, gradient = evaluate(loss, outputs, targets.astype(dtype), weights)
-            assert type(value) is float
-            assert gradient.dtype == np.float32
-    assert loss.predict(outputs).dtype == np.float32
-
-
-@pytest.mark.parametrize("loss", LOSSES, ids=str)
-def test_losses_are_values(loss):
-    assert loss == pickle.loads(pickle.dumps(loss)) == eval(str(loss))
-    assert sum(loss == other for other in LOSSES) == 1
-    assert str(CrossEntropy(0.1)) == "CrossEntropy(label_smoothing=0.1)"
-
-
-def test_base_loss_asks_for_its_methods():
-    with pytest.raises(NotImplementedError, match=r"^Loss has no value_and_gradient\.$"):
-        evaluate(Loss(), np.ones((2, 1)), np.zeros(1, int), 1.0)
-    with pytest.raises(NotImplementedError, match=r"^Loss has no predict\.$"):
-        Loss().predict(np.ones((2, 1)))
-    with pytest.raises(NotImplementedError, match=r"^_Regression has no _of_errors\.$"):
-        evaluate(_Regression(), np.ones((1, 2)), np.ones(2), 1.0)
-
-
-def test_only_cross_entropy_has_correct_predictions():
-    assert Loss().correct(OUTPUTS, CLASSES, None) is None
-    assert SquaredError().correct(OUTPUTS, NUMBERS, WEIGHTS) is None
-
-
-@pytest.mark.parametrize("loss", LOSSES, ids=str)
-def test_gradient_is_in_the_workspace(loss):
-    workspace = Workspace()
-    gradients = [
-        loss.value_and_gradient(OUTPUTS, TARGETS[type(loss)], 1.0, workspace)[1] for _ in range(2)
-    ]
-    assert np.shares_memory(*gradients)
 
 
 @pytest.mark.parametrize(
@@ -234,51 +150,3 @@ def test_label_smoothing_that_is_none_is_named(value):
 
 
 # Squared and absolute error
-
-
-@pytest.mark.parametrize("n_outputs", [1, 4])
-def test_values_are_the_errors_of_scikit_learn(n_outputs, global_random_seed):
-    all_outputs, _, numbers, sample_weight = drawn(global_random_seed)
-    outputs, targets = all_outputs[:n_outputs], numbers[:, :n_outputs]
-    for loss, metric, factor in (
-        (SquaredError(), mean_squared_error, 0.5),
-        (AbsoluteError(), mean_absolute_error, 1.0),
-    ):
-        value, _ = evaluate(loss, outputs, targets, sample_weight)
-        mean = metric(targets, outputs.T, sample_weight=sample_weight)
-        assert value == pytest.approx(factor * mean * sample_weight.sum(), rel=1e-13)
-
-
-@pytest.mark.parametrize("loss", REGRESSION, ids=str)
-def test_gradients_are_those_of_plain_loops(loss, global_random_seed):
-    outputs, _, numbers, sample_weight = drawn(global_random_seed)
-    slope = np.sign if isinstance(loss, AbsoluteError) else float
-    _, gradient = evaluate(loss, outputs, numbers, sample_weight)
-    for k, i in np.ndindex(4, 9):
-        expected = sample_weight[i] * slope(outputs[k, i] - numbers[i, k]) / 4
-        assert gradient[k, i] == pytest.approx(expected, rel=1e-14)
-
-
-def test_absolute_error_has_slope_zero_at_zero():
-    value, gradient = evaluate(AbsoluteError(), np.ones((2, 3)), np.ones((3, 2)), 1.0)
-    assert value == 0
-    assert not gradient.any()
-
-
-@pytest.mark.parametrize(
-    ("loss", "best"),
-    [(SquaredError(), np.mean), (AbsoluteError(), np.median)],
-    ids=["mean", "median"],
-)
-def test_best_constant_is_the_mean_or_the_median(loss, best, global_random_seed):
-    targets = np.random.default_rng(global_random_seed).exponential(size=101)
-    constant = np.full((1, 101), best(targets))
-    assert evaluate(loss, constant, targets, 1.0)[1].sum() == pytest.approx(0, abs=1e-12)
-
-
-@pytest.mark.parametrize("loss", REGRESSION, ids=str)
-def test_predictions_are_the_outputs_and_targets_of_another_shape_are_named(loss):
-    assert np.array_equal(loss.predict(OUTPUTS), OUTPUTS)
-    for shape in [(4,), (9,), (4, 9), (9, 3)]:
-        with pytest.raises(ValueError, match=r"targets of shape .* do not fit.*one row of 4 num"):
-            evaluate(loss, OUTPUTS, np.ones(shape), 1.0)

@@ -1,0 +1,89 @@
+"""Losses of numbers: outputs are predictions, and errors count by their size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skcnn._engine.workspace import Workspace
+from skcnn.losses.base import Array, Loss
+
+__all__ = ["AbsoluteError", "SquaredError"]
+
+
+@dataclass(frozen=True)
+class RegressionLoss(Loss):
+    """What regression losses have in common: numbers as targets, outputs as predictions."""
+
+    def value_and_gradient(
+        self, outputs: Array, targets: Array, weights: Array | float, workspace: Workspace
+    ) -> tuple[float, Array]:
+        """Return the weighted loss and its gradient, each a mean over outputs.
+
+        Parameters
+        ----------
+        outputs : ndarray of shape (n_outputs, n)
+            What the network returned.
+        targets : ndarray of shape (n, n_outputs), or (n,) for one output
+            What it should have returned.
+        weights : ndarray of shape (n,) or float
+            Factor of each sample's loss.
+        workspace : Workspace
+            Holds the gradient.
+
+        Returns
+        -------
+        value : float
+            sum of weights * losses.
+        gradient : ndarray of shape (n_outputs, n)
+            In the dtype of `outputs`.
+        """
+        columns = targets[None] if targets.ndim == 1 else targets.T
+        if columns.shape != outputs.shape:
+            raise ValueError(
+                f"targets of shape {targets.shape} do not fit outputs of shape {outputs.shape}. "
+                f"Give one row of {len(outputs)} number(s) for each sample."
+            )
+        errors = workspace.buffer("gradient", outputs.shape, outputs.dtype)
+        np.subtract(outputs, columns, out=errors)
+        losses, gradient = self._of_errors(errors)
+        factors = weights / len(outputs)
+        losses *= factors
+        gradient *= factors
+        return float(losses.sum(dtype=np.float64)), gradient
+
+    def _of_errors(self, errors: Array) -> tuple[Array, Array]:
+        """Return the loss of each sample, summed over outputs, and derivatives for `errors`."""
+        raise NotImplementedError(f"{type(self).__name__} has no _of_errors.")
+
+    def predict(self, outputs: Array) -> Array:
+        """Return the outputs: they are the predictions."""
+        return outputs
+
+
+@dataclass(frozen=True)
+class SquaredError(RegressionLoss):
+    """Half the squared error, a mean over outputs, for regression.
+
+    loss = mean over outputs of (z - target)**2 / 2, gradient = (z - target) / n_outputs, as in
+    :class:`~sklearn.neural_network.MLPRegressor`. It is minimal at the mean of the targets.
+    """
+
+    def _of_errors(self, errors: Array) -> tuple[Array, Array]:
+        losses: Array = (errors * errors).sum(axis=0)
+        losses *= 0.5
+        return losses, errors
+
+
+@dataclass(frozen=True)
+class AbsoluteError(RegressionLoss):
+    """The absolute error, a mean over outputs, for regression.
+
+    loss = mean over outputs of abs(z - target), gradient = sign(z - target) / n_outputs, which is
+    0 where they are equal. It is minimal at the median of the targets: outliers hardly count.
+    """
+
+    def _of_errors(self, errors: Array) -> tuple[Array, Array]:
+        losses: Array = np.abs(errors).sum(axis=0)
+        return losses, np.sign(errors, out=errors)
