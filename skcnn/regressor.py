@@ -123,7 +123,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         How the images of a mini-batch are changed in training, such as ``Shift(2)`` or
         ``[Shift(0.1), HorizontalFlip()]`` of :mod:`skcnn.augmentation`. A function
         ``augment(X, rng)`` gets and returns images of shape ``(n, *lengths, channels)``, as floats,
-        standardized if `standardize` is True. The fill value is the training mean.
+        standardized if `standardize` is True. The fill value is the training mean. ``Mixup()`` and
+        ``CutMix()`` mix targets, too.
     max_grad_norm : float, default=None
         Gradient clipping: the largest Euclidean norm of the gradient over all parameters.
     weight_averaging : {"ema", "swa"} or WeightAveraging, default=None

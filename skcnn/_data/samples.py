@@ -112,3 +112,7 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def weights_of(self, rows: Array) -> Array | None:
+        """Return the weights of some of the samples."""
+        return None if self.weights is None else self.weights[rows]

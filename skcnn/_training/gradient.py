@@ -13,7 +13,8 @@ import numpy.typing as npt
 from skcnn._data.samples import Samples
 from skcnn._engine.threads import Team
 from skcnn._engine.workspace import Workspace
-from skcnn.augmentation import augment_batch
+from skcnn.augmentation.compose import augment_and_mix
+from skcnn.augmentation.mixing import Mixture
 from skcnn.layers.base import Parameters
 from skcnn.losses import Loss
 from skcnn.network import Network
@@ -82,6 +83,34 @@ class Task(NamedTuple):
     stream: np.random.Generator
 
 
+class Forward(NamedTuple):
+    """What backward needs of a forward pass, and the mixtures that went through it."""
+
+    outputs: Array
+    caches: list[Any]
+    workspaces: list[Workspace]
+    mixtures: list[Mixture]
+
+
+def mixed_targets(targets: Array, mixtures: list[Mixture], outputs: Array) -> Array:
+    """Return the targets of mixed samples: numbers, or in place of class indices probabilities.
+
+    Parameters
+    ----------
+    targets : ndarray of shape (n,) or (n, n_outputs)
+        Before.
+    mixtures : list of Mixture
+        One after the other; without any, the targets are returned as they are.
+    outputs : ndarray of shape (n_outputs, n)
+        Says how many classes there are, and the dtype.
+    """
+    if mixtures and targets.dtype.kind in "iu":
+        targets = np.equal.outer(targets, np.arange(len(outputs))).astype(outputs.dtype)
+    for mixture in mixtures:
+        targets = mixture.of_targets(targets)
+    return targets
+
+
 class MicroBatches:
     """Mini-batches in micro-batches, which threads share, with memory that is allocated once.
 
@@ -137,18 +166,19 @@ class MicroBatches:
         results = self._team.map(work_on, len(tasks), alone=alone)
         return list(zip(tasks, results, strict=True))
 
-    def forward(
-        self, thread: int, task: Task, views: list[Parameters]
-    ) -> tuple[Array, list[Any], list[Workspace]]:
-        """Return outputs and caches of a training step, and the workspaces for backward."""
+    def forward(self, thread: int, task: Task, views: list[Parameters]) -> Forward:
+        """Return what a training step needs for backward."""
         samples, workspaces = self._samples, self._workspaces[thread]
         for workspace in workspaces:
             workspace.rng = task.stream
         x = samples.images.batch(task.rows, self._inputs[thread])
         augmenting = self._augmenting[thread]
-        x = augment_batch(x, samples.augment, task.stream, augmenting, samples.fill)
+        weights = samples.weights_of(task.rows)
+        x, mixtures = augment_and_mix(
+            x, samples.augment, task.stream, augmenting, samples.fill, weights
+        )
         outputs, caches = self._network.forward(x, workspaces, training=True, views=views)
-        return outputs, caches, workspaces
+        return Forward(outputs, caches, workspaces, mixtures)
 
 
 class _Slot:
@@ -222,9 +252,11 @@ class BatchGradient:
         samples, network, slot = self._samples, self._network, self._slot(task)
         if network.state.size:
             np.copyto(slot.state, network.state)
-        targets = samples.targets[task.rows]
-        weights = None if samples.weights is None else samples.weights[task.rows]
-        outputs, caches, workspaces = self._micro_batches.forward(thread, task, slot.views)
+        weights = samples.weights_of(task.rows)
+        outputs, caches, workspaces, mixtures = self._micro_batches.forward(
+            thread, task, slot.views
+        )
+        targets = mixed_targets(samples.targets[task.rows], mixtures, outputs)
         correct = self._loss.correct(outputs, targets, weights)
         scale = 1 / n if weights is None else (weights / n).astype(outputs.dtype)
         value, dy = self._loss.value_and_gradient(outputs, targets, scale, self._losses[thread])

@@ -49,7 +49,28 @@ class CrossEntropy(Loss):
     def value_and_gradient(
         self, outputs: Array, targets: Array, weights: Array | float, workspace: Workspace
     ) -> tuple[float, Array]:
-        """Return the weighted cross-entropy and its gradient, weights * (p - smoothed onehot)."""
+        """Return the weighted cross-entropy and its gradient, weights * (p - smoothed onehot).
+
+        Parameters
+        ----------
+        outputs : ndarray of shape (n_outputs, n)
+            Logits.
+        targets : ndarray of shape (n,) or (n, n_outputs)
+            The class index of each sample, or the probabilities of its classes, whose sum is 1.
+        weights : ndarray of shape (n,) or float
+            Factor of each sample's loss.
+        workspace : Workspace
+            Holds the gradient.
+
+        Returns
+        -------
+        value : float
+            sum of weights * losses.
+        gradient : ndarray of shape (n_outputs, n)
+            In the dtype of `outputs`.
+        """
+        if targets.ndim == 2:
+            return self._of_probabilities(outputs, targets, weights, workspace)
         n = outputs.shape[1]
         own = np.multiply(targets, n, dtype=np.intp)  # where in z the class of each sample is
         own += workspace.once(n, lambda: np.arange(n))
@@ -71,9 +92,35 @@ class CrossEntropy(Loss):
         losses *= weights
         return float(np.add.reduce(losses, dtype=np.float64)), z
 
+    def _of_probabilities(
+        self, outputs: Array, targets: Array, weights: Array | float, workspace: Workspace
+    ) -> tuple[float, Array]:
+        """Return value and gradient for probabilities q: log(sum of exp(z)) - sum of q * z."""
+        z = workspace.buffer("gradient", outputs.shape, outputs.dtype)
+        np.subtract(outputs, np.maximum.reduce(outputs), out=z)
+        q = workspace.buffer("probabilities", outputs.shape, outputs.dtype)
+        np.multiply(targets.T, 1 - self.label_smoothing, out=q, casting="same_kind")
+        q += self.label_smoothing / len(q)
+        losses = -np.einsum("kn,kn->n", q, z)
+        np.exp(z, out=z)
+        total = np.add.reduce(z)
+        losses += np.log(total)
+        z /= total
+        z -= q
+        z *= weights
+        losses *= weights
+        return float(np.add.reduce(losses, dtype=np.float64)), z
+
     def correct(self, outputs: Array, targets: Array, weights: Array | None) -> float:
-        """Return the weight of the samples whose largest output is that of their class."""
-        correct = outputs.argmax(axis=0) == targets
+        """Return the weight of the samples whose largest output is that of their class.
+
+        With probabilities as targets, a sample is correct by that of the class.
+        """
+        largest = outputs.argmax(axis=0)
+        if targets.ndim == 2:
+            probability = targets[np.arange(len(largest)), largest]
+            return float(probability.sum() if weights is None else weights @ probability)
+        correct = largest == targets
         return float(np.count_nonzero(correct) if weights is None else weights @ correct)
 
     def predict(self, outputs: Array) -> Array:

@@ -1,21 +1,24 @@
 """How much work a training step does, counted rather than timed."""
 
 import tracemalloc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 from unittest import mock
 
 import numpy as np
 import pytest
+from scipy.special import log_softmax
 from threadpoolctl import threadpool_limits
 
 from skcnn import ScratchCNNClassifier
 from skcnn._data.batches import Images
 from skcnn._data.samples import Samples
 from skcnn._engine.threads import Team
+from skcnn._engine.workspace import Workspace
 from skcnn._training import gradient
 from skcnn._training.gradient import MICRO_BATCH_SAMPLES, BatchGradient, RandomStreams, split
-from skcnn.augmentation import Shift
+from skcnn.augmentation import CutMix, Mixup, Shift
+from skcnn.augmentation.compose import augment_and_mix
 from skcnn.layers import BatchNorm, Conv, Dense, Dropout, Flatten, Layer, ReLU
 from skcnn.losses import CrossEntropy
 from skcnn.network import Network
@@ -277,3 +280,25 @@ def test_training_on_mapped_8_bit_images_reads_them_batch_by_batch(tmp_path):
     finally:
         tracemalloc.stop()
     assert peak < 25_000_000  # a float copy would take 188 MB, one of bytes 47 MB
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_targets_are_mixed_in_the_shares_of_their_images(weighted):
+    weights = np.linspace(0.5, 1.5, 40) if weighted else None
+    network, samples = network_and_samples(40)
+    samples = replace(samples, weights=weights, augment=[Mixup(1.0), CutMix()])
+    seed = np.random.SeedSequence(0)
+    with Team(1) as team:
+        step = BatchGradient(network, CrossEntropy(), samples, RandomStreams(seed), team)
+        loss, _ = step.run(np.arange(40))
+    x = samples.images.batch(np.arange(40), Workspace())
+    rng = RandomStreams(np.random.SeedSequence(0))[0]
+    x, mixtures = augment_and_mix(x, samples.augment, rng, Workspace(), 0.0, weights)
+    targets, workspaces = np.eye(3)[samples.targets], network.workspaces()
+    for partners, shares in mixtures:
+        targets = shares[:, None] * targets + (1 - shares[:, None]) * targets[partners]
+    for workspace in workspaces:
+        workspace.rng = rng
+    outputs, _ = network.forward(x, workspaces, training=True)
+    losses = -(targets.T * log_softmax(outputs.astype(float), axis=0)).sum(axis=0)
+    assert loss == pytest.approx(np.sum(losses * (1 if weights is None else weights)), rel=1e-5)

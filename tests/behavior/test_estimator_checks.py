@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from skcnn import ScratchCNNClassifier, ScratchCNNRegressor
-from skcnn.augmentation import RandomErasing, Shift
+from skcnn.augmentation import Compose, CutMix, Mixup, RandomErasing, Shift
 from tests.support.estimators import few_iterations
 
 ESTIMATORS = {"classifier": ScratchCNNClassifier, "regressor": ScratchCNNRegressor}
@@ -26,6 +26,7 @@ ESTIMATORS = {"classifier": ScratchCNNClassifier, "regressor": ScratchCNNRegress
 # averagings and two depths; two are for all samples at once.
 DEEP, ERASE = (4, 8, 8), RandomErasing(0.2)
 AUGMENT = [Shift(0.1), ERASE]
+MIX = Compose([Mixup(0.1), CutMix(probability=0.1)])
 OFF = None
 # fmt: off
 COMPOSITES = {
@@ -158,6 +159,8 @@ VARIANTS = [
     ("classifier", {"class_weight": "balanced"}, set()),
     ("classifier", {"batch_size": 8}, {EQUIVALENCE}),
     ("regressor", {"early_stopping": True}, {EQUIVALENCE}),
+    ("classifier", {"augment": MIX}, {EQUIVALENCE}),
+    ("regressor", {"augment": MIX}, {EQUIVALENCE}),
 ]
 
 
@@ -270,8 +273,9 @@ def test_tags_ask_for_no_leniency():
         {"dropout": 0.2},
         {"block_dropout": 0.1},
         {"augment": AUGMENT},
+        {"augment": MIX},
     ],
-    ids=lambda options: ", ".join(options),
+    ids=str,
 )
 def test_why_an_integer_weight_is_not_repetition_with(options):
     """A repeated sample is dropped, shifted or normalized twice, a heavy one once.

@@ -4,8 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
-from skcnn.augmentation import HorizontalFlip, RandomErasing, Rotation, Shift
+from skcnn._engine.workspace import Workspace
+from skcnn.augmentation import CutMix, HorizontalFlip, Mixup, RandomErasing, Rotation, Shift
 from tests.support.estimators import assert_same_bits, make_classifier, make_regressor, unchanged
 
 NORMALIZED = {"batch_norm": True, "hidden_layer_sizes": 6, "batch_size": 16}
@@ -188,3 +190,52 @@ def test_signals_images_and_volumes_are_augmented(image_shape, digits):
     augment = [Shift(0.25), HorizontalFlip(), RandomErasing()]
     model = make_classifier(augment=augment, image_shape=image_shape, max_iter=1).fit(*digits)
     assert np.isfinite(model.predict_proba(digits[0])).all()
+
+
+MIXING = {"mixup": Mixup(0.4), "cutmix": [Shift(1), CutMix()], "both": [Mixup(), CutMix()]}
+
+
+@pytest.mark.parametrize("augment", MIXING.values(), ids=MIXING)
+@pytest.mark.parametrize("n_jobs", [2, 3])
+def test_mixed_samples_are_the_same_for_any_number_of_threads(augment, n_jobs, digits, numbers):
+    for make, data in ((make_classifier, digits), (make_regressor, numbers)):
+        one, other = (make(augment=augment, n_jobs=jobs).fit(*data) for jobs in (1, n_jobs))
+        assert_same_bits(one, other, data[0])
+
+
+@pytest.mark.parametrize("augment", MIXING.values(), ids=MIXING)
+def test_mixed_samples_are_learned_from(augment, digits):
+    X, y = digits
+    model = make_classifier(augment=augment, max_iter=30, batch_norm=True).fit(X, y)
+    assert model.score(X, y) > 0.9
+    assert 0 < model.history_[-1]["accuracy"] < 1
+
+
+def test_of_mixed_samples_equal_weights_are_none_and_zero_weights_are_left_out(digits):
+    X, y = digits
+    model = make_classifier(augment=[Mixup(), CutMix()])
+    plain = clone(model).fit(X, y)
+    assert_same_bits(plain, clone(model).fit(X, y, sample_weight=np.full(len(y), 3)), X)
+    weights = np.ones(len(y))
+    weights[::5] = 0
+    kept = weights > 0
+    left = clone(model).fit(X, y, sample_weight=weights)
+    assert_same_bits(left, clone(model).fit(X[kept], y[kept]), X)
+
+
+def test_a_weight_counts_as_repeated_samples_where_samples_are_mixed():
+    """Two images, one of weight 3: in the long run mixtures are those of four images."""
+    rng, X = np.random.default_rng(0), np.array([[0.0], [1.0], [1.0], [1.0]])
+
+    def mean_mixture(X, weights, own):
+        total = np.zeros(2)
+        for _ in range(4000):
+            x = X.T.reshape(1, 1, -1).copy()
+            Mixup(1.0).mix(x, rng, Workspace(), weights)
+            total += [own @ x.ravel(), own @ (x.ravel() ** 2)]
+        return total / 4000 / own.sum()
+
+    weights = np.array([1.0, 3.0])
+    np.testing.assert_allclose(
+        mean_mixture(X[:2], weights, weights), mean_mixture(X, np.ones(4), np.ones(4)), atol=0.02
+    )

@@ -150,3 +150,38 @@ def test_label_smoothing_that_is_none_is_named(value):
 
 
 # Squared and absolute error
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3, 1.0])
+def test_probabilities_as_targets_pass_check_loss(smoothing, global_random_seed):
+    outputs, *_ = drawn(global_random_seed)
+    targets = np.random.default_rng(global_random_seed).dirichlet(np.ones(4), 9)
+    check_loss(CrossEntropy(smoothing), outputs, targets)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_sure_probabilities_are_class_indices(smoothing):
+    value, gradient = evaluate(CrossEntropy(smoothing), OUTPUTS, np.eye(4)[CLASSES], WEIGHTS)
+    expected, same = evaluate(CrossEntropy(smoothing), OUTPUTS, CLASSES, WEIGHTS)
+    assert value == pytest.approx(expected, rel=1e-13)
+    np.testing.assert_allclose(gradient, same, rtol=0, atol=1e-14)
+
+
+def test_the_loss_of_probabilities_is_the_mean_over_classes_and_they_are_correct_in_part():
+    q = np.random.default_rng(0).dirichlet(np.ones(4), 9)
+    value, gradient = evaluate(CrossEntropy(), OUTPUTS, q, 1.0)
+    losses = -np.sum(q.T * log_softmax(OUTPUTS, axis=0), axis=0)
+    assert value == pytest.approx(losses.sum(), rel=1e-13)
+    np.testing.assert_allclose(gradient, softmax(OUTPUTS, axis=0) - q.T, rtol=0, atol=1e-14)
+    expected = [q[i, OUTPUTS[:, i].argmax()] for i in range(9)]
+    assert CrossEntropy().correct(OUTPUTS, q, None) == pytest.approx(sum(expected))
+    assert CrossEntropy().correct(OUTPUTS, q, WEIGHTS) == pytest.approx(WEIGHTS @ expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_probabilities_with_logits_of_any_size_are_stable(dtype):
+    outputs = np.array([[3e30, -3e30], [0, 0]], dtype)
+    with np.errstate(over="raise", invalid="raise"):
+        value, gradient = evaluate(CrossEntropy(), outputs, np.array([[1.0, 0], [0, 1]]), 1.0)
+    assert value == 0
+    assert not gradient.any()
