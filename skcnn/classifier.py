@@ -149,10 +149,12 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         Whether to stop by the validation score, and to keep the weights of the epoch where it
         was best. Without, a validation set given to `fit` is only recorded, and followed by a
         "plateau".
-    validation_fraction : float, default=0.1
+    validation_fraction : float or splitter, default=0.1
         Fraction of the samples that `early_stopping` holds out if no validation set is given,
         rounded up and stratified. Each class of at least two samples is in both parts if so many
-        are held out, or else a warning names it; a class of one sample stays in training.
+        are held out, or else a warning names it; a class of one sample stays in training. A
+        splitter of :mod:`sklearn.model_selection`, such as ``GroupShuffleSplit()``, holds out what
+        its first split does; its `random_state`, if None, comes from that of this estimator.
     scoring : str or callable, default="loss"
         The validation score; greater is better: "loss" (the negative loss), "accuracy",
         the name of another scikit-learn scorer, or ``scorer(estimator, X, y)``. Flat X is passed.
@@ -272,7 +274,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         tol: float | None = None,
         n_iter_no_change: float = 10,
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        validation_fraction: Any = 0.1,
         scoring: Any = "loss",
         class_weight: dict[Any, float] | str | None = None,
         warm_start: bool = False,
@@ -328,6 +330,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        groups: Any = None,
     ) -> Self:
         """Train a new network for `max_iter` epochs, or with `warm_start` the one so far.
 
@@ -346,6 +349,9 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
             Labels of the validation set, all of them among those of y.
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights for the validation score and loss.
+        groups : array-like of shape (n_samples,), default=None
+            For a splitter as `validation_fraction`: samples of a group are all trained on, or all
+            held out. Only used where `early_stopping` holds samples out.
 
         Returns
         -------
@@ -366,7 +372,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
             the class frequencies, after at least 5 epochs and 20 steps.
         """
         validation = (X_val, y_val, sample_weight_val)
-        return with_numpy_settings(lambda: self._fit(X, y, sample_weight, validation))
+        return with_numpy_settings(lambda: self._fit(X, y, sample_weight, groups, validation))
 
     @available_if(can_continue)
     @_fit_context(prefer_skip_nested_validation=True)

@@ -152,9 +152,11 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         Whether to stop by the validation score, and to keep the weights of the epoch where it
         was best. Without, a validation set given to `fit` is only recorded, and followed by a
         "plateau".
-    validation_fraction : float, default=0.1
+    validation_fraction : float or splitter, default=0.1
         Fraction of the samples that `early_stopping` holds out if no validation set is given,
-        rounded up.
+        rounded up. A splitter of :mod:`sklearn.model_selection`, such as ``GroupShuffleSplit()``,
+        holds out what its first split does; its `random_state`, if None, comes from that of this
+        estimator.
     scoring : str or callable, default="loss"
         The validation score; greater is better: "loss" (the negative loss), the name of a
         scikit-learn scorer, such as "r2", or ``scorer(estimator, X, y)``. Flat X is passed.
@@ -269,7 +271,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         tol: float | None = None,
         n_iter_no_change: float = 10,
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        validation_fraction: Any = 0.1,
         scoring: Any = "loss",
         warm_start: bool = False,
         n_jobs: int | None = None,
@@ -323,6 +325,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        groups: Any = None,
     ) -> Self:
         """Train a new network for `max_iter` epochs, or with `warm_start` the one so far.
 
@@ -341,6 +344,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
             Targets of the validation set.
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights for the validation score and loss.
+        groups : array-like of shape (n_samples,), default=None
+            For a splitter as `validation_fraction`: samples of a group are all trained on, or all
+            held out. Only used where `early_stopping` holds samples out.
 
         Returns
         -------
@@ -361,7 +367,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
             the weighted mean of y, after at least 5 epochs and 20 steps.
         """
         validation = (X_val, y_val, sample_weight_val)
-        return with_numpy_settings(lambda: self._fit(X, y, sample_weight, validation))
+        return with_numpy_settings(lambda: self._fit(X, y, sample_weight, groups, validation))
 
     @available_if(can_continue)
     @_fit_context(prefer_skip_nested_validation=True)

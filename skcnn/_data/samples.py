@@ -34,6 +34,8 @@ class Data:
         Positive weights; None: all samples count the same.
     codes : ndarray of int or None
         Class indices, where y holds labels and they have been encoded.
+    groups : ndarray or None
+        What keeps samples together where some are held out.
     """
 
     X: Array
@@ -43,6 +45,7 @@ class Data:
     rows: Array | None = None
     weights: Array | None = None
     codes: Array | None = None
+    groups: Array | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -55,6 +58,7 @@ class Data:
             rows=index if self.rows is None else self.rows[index],
             weights=None if self.weights is None else self.weights[index],
             codes=None if self.codes is None else self.codes[index],
+            groups=None if self.groups is None else self.groups[index],
         )
 
     def weighted_by(self, factors: Array, name: str) -> Data:

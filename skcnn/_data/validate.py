@@ -40,6 +40,7 @@ def check_data(
     sample_weight: Any,
     check_targets: TargetCheck,
     *,
+    groups: Any = None,
     image_shape: Shape | None = None,
     dtype: np.dtype[Any] | None = None,
     suffix: str = "",
@@ -55,6 +56,8 @@ def check_data(
         As users pass them.
     check_targets : callable
         Returns y as an array with an entry a sample; is given y and its name.
+    groups : array-like, optional
+        As users pass it.
     image_shape : tuple of int, optional
         That of earlier data, as rows of X hold it.
     dtype : dtype, optional
@@ -77,11 +80,24 @@ def check_data(
         check_range(X, dtype)
     y = check_targets(y, f"y{suffix}")
     check_consistent_length(X, y)
-    data = Data(X, X_shape, X_dtype or X.dtype, y)
+    data = Data(X, X_shape, X_dtype or X.dtype, y, groups=_check_groups(groups, X))
     if sample_weight is None:
         return data
     name = f"sample_weight{suffix}"
     return data.weighted_by(_check_weights(sample_weight, X, name), name)
+
+
+def _check_groups(groups: Any, X: Array) -> Array | None:
+    """Return one group for each sample, if there are any."""
+    if groups is None:
+        return None
+    checked: Array = np.asarray(groups)
+    if checked.shape != X.shape[:1]:
+        raise ValueError(
+            f"groups has shape {checked.shape}, but must have one entry for each of the {len(X)} "
+            f"samples."
+        )
+    return checked
 
 
 def _check_weights(sample_weight: Any, X: Array, name: str) -> Array:

@@ -17,12 +17,15 @@ def warn_of_missing(estimator: Any, targets: Targets, training: Data, held_out: 
     """Warn of classes that early stopping could not hold out a sample of."""
     missing, n = targets.missing_from(held_out), len(held_out)
     if missing:
+        how = estimator.validation_fraction
+        more = "let the splitter hold out more samples"
+        if not hasattr(how, "split"):
+            more = f"set a larger validation_fraction than {how}"
         warn(
             f"early_stopping holds out {n} of {n + len(training)} samples, and none of the classes "
             f"{shortened(missing)}, which the validation score therefore does not count. Pass "
-            f"X_val and y_val, set a larger validation_fraction than "
-            f"{estimator.validation_fraction}, or give more samples of these classes.",
-            stacklevel=9,
+            f"X_val and y_val, {more}, or give more samples of these classes.",
+            stacklevel=10,
         )
 
 

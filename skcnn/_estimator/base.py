@@ -6,16 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from inspect import signature
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 from warnings import warn
 
-import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skcnn._data.holdout import hold_out
 from skcnn._data.samples import Data
 from skcnn._data.validate import (
     check_images,
@@ -26,8 +24,8 @@ from skcnn._data.validate import (
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.threads import thread_count
-from skcnn._estimator.advice import warn_of_first, warn_of_missing
-from skcnn._estimator.build import SPLITTING, build, continued, seed_sequence
+from skcnn._estimator.advice import warn_of_first
+from skcnn._estimator.build import build, continued
 from skcnn._estimator.fitted import Fitted, unfitted_copy
 from skcnn._estimator.given import Given, check_given
 from skcnn._estimator.parameters import (
@@ -38,6 +36,7 @@ from skcnn._estimator.parameters import (
     inner_of_list,
     replace_inner,
 )
+from skcnn._estimator.parts import Parts, split_off
 from skcnn._estimator.sklearn_callbacks import CallbackSupportMixin, FitTasks
 from skcnn._estimator.targets import Targets
 from skcnn._estimator.train import train_model
@@ -56,13 +55,6 @@ from skcnn.weight_averaging import WeightAveraging
 
 Array = npt.NDArray[Any]
 Learn = Callable[[Data, Any], tuple[Targets, Data]]
-
-
-class Parts(NamedTuple):
-    """What is trained on, and what is only measured."""
-
-    training: Data
-    held_out: Data | None
 
 
 class BaseCNN(CallbackSupportMixin, BaseEstimator):
@@ -103,7 +95,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     tol: float | None
     n_iter_no_change: float
     early_stopping: bool
-    validation_fraction: float
+    validation_fraction: Any
     scoring: Any
     warm_start: bool
     n_jobs: int | None
@@ -187,11 +179,13 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         """Return what y is, compared with the targets of an earlier call, and weighted data."""
         raise NotImplementedError
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, validation: tuple[Any, Any, Any]) -> Self:
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, groups: Any, validation: tuple[Any, Any, Any]
+    ) -> Self:
         """Train for `max_iter` epochs, afresh or with `warm_start` further."""
         earlier = self._earlier() if self.warm_start else None
         tasks = FitTasks(self, self.max_iter, X, y, sample_weight)
-        given = check_given(self, X, y, sample_weight, validation, earlier)
+        given = check_given(self, X, y, sample_weight, validation, earlier, groups)
         targets, parts, seed = self._encode(given, self._learn_targets, earlier)
         start = self._build(given, targets, parts, seed, earlier, goes_on=self.warm_start)
         trained, interrupt = train_model(
@@ -231,11 +225,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
                 return targets, Parts(data, targets.weigh(given.held_out)), seed
         if not self.early_stopping:
             return targets, Parts(data, None), seed
-        rng = np.random.default_rng(seed_sequence(seed, SPLITTING))
-        training, held_out = hold_out(targets.strata(data), self.validation_fraction, rng)
-        parts = Parts(data.take(training), data.take(held_out))
-        warn_of_missing(self, targets, parts.training, data.take(held_out))
-        return targets, parts, seed
+        return targets, split_off(self, targets, data, seed), seed
 
     def _build(
         self,

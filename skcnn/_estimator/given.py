@@ -33,6 +33,7 @@ def check_given(
     sample_weight: Any,
     validation: tuple[Any, Any, Any],
     earlier: Fitted | None,
+    groups: Any = None,
 ) -> Given:
     """Check what a fit is given, by itself and against an earlier call."""
     check_numbers(estimator)
@@ -43,9 +44,9 @@ def check_given(
     if earlier:
         columns, image_shape = earlier.columns, earlier.image_shape
         dtype, held_shape = earlier.network.dtype, earlier.array_shape
-        data = check(X, y, sample_weight, image_shape=held_shape, dtype=dtype)
+        data = check(X, y, sample_weight, groups=groups, image_shape=held_shape, dtype=dtype)
     else:
-        data = check(X, y, sample_weight)
+        data = check(X, y, sample_weight, groups=groups)
         dtype = resolve_dtype(estimator.dtype, data.X_dtype)
         columns = Columns(data.X.shape[1], getattr(checked, "feature_names_in_", None))
         image_shape = resolve_image_shape(

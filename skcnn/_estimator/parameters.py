@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 
 from skcnn._checks import check_number, with_inner
-from skcnn._data.sklearn_compat import Interval, Options, StrOptions
+from skcnn._data.sklearn_compat import HasMethods, Interval, Options, StrOptions
 from skcnn._estimator.blocks import ACTIVATIONS, POOLINGS, Architecture
 from skcnn._training.epochs import TrainingSettings
 from skcnn._training.stopping import Patience
@@ -72,7 +72,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "tol": [Interval(Real, 0, None, closed="left"), None],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
     "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither"), HasMethods("split")],
     "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
     "warm_start": ["boolean"],
     "n_jobs": [

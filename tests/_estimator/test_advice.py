@@ -5,6 +5,7 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import pytest
+from sklearn.model_selection import ShuffleSplit
 
 from skcnn._data.samples import Data
 from skcnn._estimator.advice import FEW_SAMPLES, warn_of_first, warn_of_missing
@@ -46,3 +47,12 @@ def test_enough_numbers_that_differ_are_not_warned_of():
         simplefilter("error")
         warn_of_first(STILL, NumberTargets((), SquaredError()), data(np.arange(FEW_SAMPLES)))
         warn_of_first(STILL, ClassTargets(np.arange(2), CrossEntropy()), data([0]))
+
+
+def test_of_a_splitter_another_size_is_asked_for():
+    codes = np.array([0, 0, 1])
+    targets = ClassTargets(np.array(["a", "b"]), CrossEntropy())
+    whole = data(np.array(["a", "a", "b"]), codes)
+    estimator = SimpleNamespace(validation_fraction=ShuffleSplit())
+    with pytest.warns(UserWarning, match="let the splitter hold out more samples"):
+        warn_of_missing(estimator, targets, whole.take(np.array([0, 2])), whole.take([1]))

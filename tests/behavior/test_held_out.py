@@ -2,6 +2,20 @@
 
 import numpy as np
 import pytest
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.model_selection import (
+    GroupKFold,
+    GroupShuffleSplit,
+    KFold,
+    LeaveOneGroupOut,
+    PredefinedSplit,
+    ShuffleSplit,
+    StratifiedKFold,
+    cross_val_score,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from tests.support.estimators import (
     assert_same_bits,
@@ -156,3 +170,139 @@ def test_too_few_samples_are_a_clear_error(y, digits):
     with pytest.raises(ValueError, match="Too few samples for early_stopping"):
         model.fit(digits[0][: len(y)], y)
     assert not fitted_attributes(model)
+
+
+GROUPS = np.arange(300) // 10  # digits come in the order 0 to 9, again and again
+
+
+@pytest.mark.parametrize(
+    "splitter",
+    [GroupShuffleSplit(test_size=0.2), GroupKFold(5), LeaveOneGroupOut()],
+    ids=lambda splitter: type(splitter).__name__,
+)
+def test_a_group_is_held_out_as_a_whole(splitter, digits, look):
+    X, y = digits
+    held_out, scorer = look
+    options = {"early_stopping": True, "scoring": scorer, "validation_fraction": splitter}
+    make_classifier(max_iter=1, **options).fit(X, y, groups=[f"person {g}" for g in GROUPS])
+    out = as_set(held_out[0][0])
+    is_out = np.array([row.tobytes() in out for row in X])
+    assert 0 < is_out.sum() < 300
+    for group in range(30):
+        assert len(set(is_out[group == GROUPS])) == 1
+
+
+@pytest.mark.parametrize("make", [make_classifier, make_regressor])
+def test_a_splitter_says_which_samples_are_held_out(make, digits, look):
+    X, y = digits
+    held_out, scorer = look
+    fold = np.where(np.random.default_rng(0).random(300) < 0.2, 0, -1)
+    options = {"early_stopping": True, "scoring": scorer, "max_iter": 1}
+    model = make(validation_fraction=PredefinedSplit(fold), **options).fit(X, y)
+    assert np.array_equal(held_out[0][0], X[fold == 0].reshape(len(held_out[0][1]), -1))
+    assert np.array_equal(held_out[0][1], y[fold == 0])
+    expected = make(max_iter=1).fit(X[fold < 0], y[fold < 0])
+    assert np.array_equal(model.predict(X), expected.predict(X))
+
+
+def test_the_split_of_a_splitter_comes_from_random_state_unless_it_has_its_own(digits):
+    X, y = digits
+
+    def scores(seed, splitter):
+        options = {"early_stopping": True, "validation_fraction": splitter, "random_state": seed}
+        return make_classifier(**options).fit(X, y).validation_scores_
+
+    drawn, own = ShuffleSplit(test_size=0.3), ShuffleSplit(test_size=0.3, random_state=5)
+    assert scores(0, drawn) == scores(0, drawn) != scores(1, drawn)
+    assert drawn.random_state is None
+    generator = ShuffleSplit(test_size=0.3, random_state=np.random.RandomState(3))
+    assert scores(0, generator) == scores(0, generator)
+    options = {"early_stopping": True, "validation_fraction": own, "max_iter": 1}
+    one, other = (make_classifier(random_state=seed, **options).fit(X, y) for seed in (0, 1))
+    assert one.validation_scores_ != other.validation_scores_  # of other weights
+
+
+def test_zero_weight_is_removal_for_groups_too(digits):
+    X, y = digits
+    weight = np.arange(300) % 3 > 0
+    options = {"early_stopping": True, "validation_fraction": GroupShuffleSplit(test_size=0.2)}
+    one = make_classifier(**options).fit(X, y, sample_weight=weight, groups=GROUPS)
+    other = make_classifier(**options).fit(X[weight], y[weight], groups=GROUPS[weight])
+    assert_same_bits(one, other, X)
+
+
+class Overlapping(KFold):
+    def split(self, X, y=None, groups=None):
+        yield np.arange(10), np.arange(9, 20)
+
+
+class Empty(KFold):
+    def split(self, X, y=None, groups=None):
+        yield np.arange(10), []
+
+
+class Nothing(KFold):
+    def split(self, X, y=None, groups=None):
+        return iter(())
+
+
+class Outside(KFold):
+    def split(self, X, y=None, groups=None):
+        yield np.arange(200), [300]
+
+
+@pytest.mark.parametrize(
+    ("splitter", "words"),
+    [
+        (Overlapping(), "puts the same samples in both parts"),
+        (Empty(), "leaves no samples to hold out"),
+        (Nothing(), "it makes none"),
+        (Outside(), "cannot split 300 samples: index 300 is out of bounds"),
+        (GroupShuffleSplit(), r"'groups' parameter should not be None.*It may need groups"),
+        (StratifiedKFold(400), "cannot split 300 samples"),
+        ([([0, 1], [2])], "'validation_fraction' parameter"),
+        (KFold, "validation_fraction=<class .* is a class"),
+    ],
+    ids=str,
+)
+def test_a_splitter_that_cannot_split_is_named(splitter, words, digits):
+    model = make_classifier(early_stopping=True, validation_fraction=splitter)
+    with pytest.raises(ValueError, match=words):
+        model.fit(*digits)
+    assert not fitted_attributes(model)
+
+
+def test_groups_that_do_not_fit_are_named(digits):
+    X, y = digits
+    model = make_classifier(early_stopping=True)
+    with pytest.raises(ValueError, match=r"validation_fraction=0\.1 would part them\. Set a split"):
+        model.fit(X, y, groups=GROUPS)
+    model.set_params(validation_fraction=GroupShuffleSplit(test_size=0.2))
+    for groups in (GROUPS[:-1], GROUPS[:, None], 3, "a"):
+        with pytest.raises(ValueError, match="groups"):
+            model.fit(X, y, groups=groups)
+    assert not fitted_attributes(model)
+
+
+def test_groups_change_nothing_where_nothing_is_held_out(digits):
+    X, y = digits
+    plain = make_classifier().fit(X, y)
+    assert_same_bits(make_classifier().fit(X, y, groups=GROUPS), plain, X)
+    held_out = {"X_val": X[:50], "y_val": y[:50]}
+    model = make_classifier(early_stopping=True, validation_fraction=GroupShuffleSplit())
+    one = clone(model).fit(X, y, **held_out)
+    assert_same_bits(one, clone(model).fit(X, y, **held_out, groups=GROUPS), X)
+
+
+def test_groups_are_routed(digits):
+    X, y = digits
+    splitter = GroupShuffleSplit(test_size=0.4)
+    model = make_classifier(early_stopping=True, validation_fraction=splitter, max_iter=2)
+    with config_context(enable_metadata_routing=True):
+        model.set_fit_request(groups=True)
+        pipeline = make_pipeline(StandardScaler(), model)
+        scores = cross_val_score(
+            pipeline, X.reshape(300, -1), y, cv=GroupKFold(3), params={"groups": GROUPS},
+            error_score="raise",
+        )  # fmt: skip
+    assert len(scores) == 3

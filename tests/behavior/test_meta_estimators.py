@@ -306,7 +306,8 @@ def test_sample_weight_can_be_requested_everywhere():
     model.set_partial_fit_request(sample_weight=True, classes=True)
     model.set_score_request(sample_weight=True)
     requests = model.get_metadata_routing()
-    not_asked = {"X_val": None, "y_val": None, "sample_weight_val": None}
+    names = ("X_val", "y_val", "sample_weight_val", "groups")
+    not_asked = dict.fromkeys(names)
     assert requests.fit.requests == {"sample_weight": True} | not_asked
     assert requests.partial_fit.requests == {"sample_weight": True, "classes": True}
     assert requests.score.requests == {"sample_weight": True}
