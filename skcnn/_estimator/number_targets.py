@@ -122,14 +122,11 @@ class NumberTargets:
         if self.scale is not None:
             return self
         columns = data.y.reshape(len(data), self.n_outputs)
-        scale = Standardizer.learn(columns, None, data.relative_weights, self.n_outputs)
-        # a constant is its own mean, without rounding, which Adam would learn as if it were large
-        least, most = columns.min(axis=0), columns.max(axis=0)
-        constant = least == most
+        scale = Standardizer.learn(columns, None, data.relative_weights, self.n_outputs, name="y")
         if not scale.deviation.all():
             raise ValueError(
-                f"y varies by no more than {(most - least).max():.3g}, too little for float64. "
-                f"Scale y up."
+                f"y varies by no more than {np.ptp(columns, axis=0).max():.3g}, too little for "
+                f"float64. Scale y up."
             )
         with np.errstate(over="ignore"):
             if not np.isfinite(np.abs(scale.mean) + MOST_DEVIATIONS * scale.deviation).all():
@@ -137,8 +134,7 @@ class NumberTargets:
                     f"y holds a number of magnitude {np.abs(columns).max():.3g}, for which "
                     f"predictions may overflow float64. Scale y down."
                 )
-        mean = np.where(constant, columns[0], scale.mean)
-        return replace(self, scale=replace(scale, mean=mean))
+        return replace(self, scale=scale)
 
     def weigh(self, data: Data) -> Data:
         """Return the data as they are."""

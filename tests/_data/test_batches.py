@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skcnn._data import dtypes, standardizer
+from skcnn._data import dtypes, moments
 from skcnn._data.batches import Images
 from skcnn._data.image_shape import (
     split_channels,
@@ -82,7 +82,7 @@ def test_memory_order_and_memory_maps_do_not_change_a_bit(index, rows, tmp_path)
 @pytest.mark.parametrize("chunk", [1, 50, 2**18])
 def test_chosen_samples_are_the_removal_of_the_others_bit_for_bit(chunk, weighted, monkeypatch):
     monkeypatch.setattr(dtypes, "CHUNK_ELEMENTS", chunk)
-    monkeypatch.setattr(standardizer, "CHUNK_ELEMENTS", chunk)
+    monkeypatch.setattr(moments, "CHUNK_ELEMENTS", chunk)
     X, rows = sample(), np.array([0, 2, 3, 7, 8])
     weights = np.linspace(0.5, 2, 5) if weighted else None
     chosen = Standardizer.learn(X, rows, weights, 2)
