@@ -9,6 +9,9 @@ from typing import Any, Self, TypeGuard
 
 import numpy as np
 
+LARGEST_SIZE = 2**31 - 1
+LONGEST = 10**40  # of integers that messages show
+
 
 def is_integer(value: Any) -> TypeGuard[int]:
     """Say whether `value` is an integer, NumPy's included; True and False are none."""
@@ -41,11 +44,31 @@ def check_number(value: Any, name: str) -> None:
     )
 
 
+def shown(value: Any) -> str:
+    """Return a value for a message; of an integer of hundreds of digits, how long it is."""
+    if is_integer(value) and abs(value) > LONGEST:
+        return f"(an integer of {int(value).bit_length()} bits)"
+    return repr(value)
+
+
+def check_size(value: int, name: str) -> int:
+    """Return a size as an int; one that no array could have is a ValueError that names it."""
+    if value > LARGEST_SIZE:
+        raise ValueError(f"{name}={shown(value)} is too large. Give at most {LARGEST_SIZE}.")
+    return int(value)
+
+
+def check_boolean(value: Any, name: str) -> None:
+    """Raise a ValueError that names it if `value` is neither True nor False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name}={shown(value)} must be True or False.")
+
+
 def check_count(value: Any, name: str, least: int = 1) -> int:
     """Return `value` as an int, or raise a ValueError that names it."""
     if is_integer(value) and value >= least:
-        return int(value)
-    raise ValueError(f"{name}={value!r} must be an integer of at least {least}.")
+        return check_size(value, name)
+    raise ValueError(f"{name}={shown(value)} must be an integer of at least {least}.")
 
 
 def per_axis(value: int | tuple[int, ...], rank: int, name: str) -> tuple[int, ...]:
@@ -60,7 +83,7 @@ def per_axis(value: int | tuple[int, ...], rank: int, name: str) -> tuple[int, .
             f"{name}={value!r} must be an integer of at least 1, or a tuple of {rank} of them, "
             f"one for each spatial axis."
         )
-    return tuple(int(v) for v in values)
+    return tuple(check_size(v, name) for v in values)
 
 
 def shortened(labels: list[Any], most: int = 10) -> str:

@@ -75,7 +75,14 @@ class Network:
         self._chain = Chain(self.layers, input_shape)
         self.shapes = self._chain.shapes
         self._lay_out()
-        self.parameters: Array = np.zeros(self._n_parameters, dtype)
+        try:
+            self.parameters: Array = np.zeros(self._n_parameters, dtype)
+        except (MemoryError, OverflowError, ValueError) as error:  # the latter two: beyond 64 bits
+            raise MemoryError(
+                f"The network has {float(self._n_parameters):.3g} parameters, for which there is "
+                f"no memory. Use fewer filters and units, a smaller filter_size, more pooling or "
+                f"a larger stride."
+            ) from error
         self.state: Array = np.zeros(self._n_state, dtype)
 
     @property

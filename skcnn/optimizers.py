@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._checks import Hyperparameters, is_number
+from skcnn._checks import Hyperparameters, check_boolean, is_number, shown
 
 __all__ = ["SGD", "Adam", "Optimizer", "clip", "decay"]
 
@@ -66,7 +66,7 @@ class Optimizer(Hyperparameters):
 
 def _check_fraction(value: Any, name: str) -> None:
     if not (is_number(value) and 0 <= float(value) < 1):
-        raise ValueError(f"{name}={value!r} must be a number of at least 0 and less than 1.")
+        raise ValueError(f"{name}={shown(value)} must be a number of at least 0 and less than 1.")
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ class SGD(Optimizer):
 
     def __post_init__(self) -> None:
         _check_fraction(self.momentum, "momentum")
+        check_boolean(self.nesterov, "nesterov")
 
     def start(self, parameters: Array) -> State:
         """Start at rest."""
@@ -138,7 +139,7 @@ class Adam(Optimizer):
         for name in ("beta_1", "beta_2"):
             _check_fraction(getattr(self, name), name)
         if not (is_number(self.epsilon) and self.epsilon > 0):
-            raise ValueError(f"epsilon={self.epsilon!r} must be a number greater than 0.")
+            raise ValueError(f"epsilon={shown(self.epsilon)} must be a number greater than 0.")
 
     def start(self, parameters: Array) -> State:
         """Start with means of zero."""

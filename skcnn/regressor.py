@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy.typing as npt
 from sklearn.base import RegressorMixin
-from sklearn.metrics import get_scorer_names
 from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 
@@ -17,7 +16,7 @@ from skcnn._data.validate import moderate_weights
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._estimator.base import BaseCNN
 from skcnn._estimator.number_targets import NumberTargets
-from skcnn._estimator.parameters import AutoAlpha, can_continue
+from skcnn._estimator.parameters import AutoAlpha, can_continue, scorer_names_for_regression
 from skcnn.layers import Activation
 from skcnn.losses import AbsoluteError, Loss, SquaredError
 from skcnn.optimizers import Optimizer
@@ -235,7 +234,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,
         "loss": [StrOptions(set(LOSSES))],
-        "scoring": [StrOptions({"loss", *get_scorer_names()} - {"accuracy"}), callable],
+        "scoring": [StrOptions({"loss", *scorer_names_for_regression()}), callable],
     }
 
     def __init__(

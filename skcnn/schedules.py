@@ -8,7 +8,7 @@ from math import cos, inf, isfinite, pi
 from numbers import Integral, Real
 from typing import Any
 
-from skcnn._checks import Hyperparameters, is_number
+from skcnn._checks import Hyperparameters, is_number, shown
 
 __all__ = ["Constant", "Cosine", "OneCycle", "Plateau", "Schedule"]
 
@@ -239,8 +239,8 @@ def checked_factor(schedule: Schedule, state: State, step: int, fraction: float 
     factor: Any = schedule.factor(state, step, fraction)
     if not (is_number(factor) and isfinite(factor) and float(factor) >= 0):
         raise ValueError(
-            f"learning_rate_schedule={schedule!r} gave the factor {factor!r} after {step} steps. "
-            f"It must give a finite number of at least 0, which multiplies learning_rate."
+            f"learning_rate_schedule={schedule!r} gave the factor {shown(factor)} after {step} "
+            f"steps. It must give a finite number of at least 0, which multiplies learning_rate."
         )
     return float(factor)
 
@@ -252,4 +252,4 @@ def _check(
     known = isinstance(value, kind) and is_number(value) and not isinstance(value, bool)
     if not known or not holds(value):
         noun = "an integer" if kind is Integral else "a number"
-        raise ValueError(f"{name}={value!r} must be {noun} {bounds}.")
+        raise ValueError(f"{name}={shown(value)} must be {noun} {bounds}.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skcnn._checks import Hyperparameters, is_number
+from skcnn._checks import Hyperparameters, is_number, shown
 from skcnn.network import Network
 
 __all__ = ["ExponentialMovingAverage", "StochasticWeightAveraging", "WeightAveraging"]
@@ -108,7 +108,7 @@ class ExponentialMovingAverage(WeightAveraging):
     def __post_init__(self) -> None:
         if not (is_number(self.decay) and 0 <= float(self.decay) < 1):
             raise ValueError(
-                f"decay={self.decay!r} must be a number of at least 0 and less than 1."
+                f"decay={shown(self.decay)} must be a number of at least 0 and less than 1."
             )
 
     def after_step(self, average: Average, network: Network) -> None:
@@ -137,7 +137,7 @@ class StochasticWeightAveraging(WeightAveraging):
     def __post_init__(self) -> None:
         if not (is_number(self.begin) and 0 <= float(self.begin) < 1):
             raise ValueError(
-                f"begin={self.begin!r} must be a number of at least 0 and less than 1."
+                f"begin={shown(self.begin)} must be a number of at least 0 and less than 1."
             )
 
     def after_epoch(self, average: Average, network: Network, fraction: float | None) -> None:

@@ -5,7 +5,16 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from skcnn._checks import check_count, check_number, is_number, per_axis, shortened
+from skcnn._checks import (
+    check_boolean,
+    check_count,
+    check_number,
+    check_size,
+    is_number,
+    per_axis,
+    shortened,
+    shown,
+)
 
 
 @pytest.mark.parametrize(
@@ -72,3 +81,26 @@ def test_what_is_computed_with_or_is_not_a_real_number_passes(value):
 def test_real_numbers_that_are_not_computed_with_are_named(value, message):
     with pytest.raises(ValueError, match=message):
         check_number(value, "size")
+
+
+@pytest.mark.parametrize("value", [2**31, 10**30, 10**5000], ids=["31", "99", "16610"])
+def test_sizes_that_no_array_could_have_are_named(value):
+    for check in (check_size, check_count, lambda value, name: per_axis(value, 2, name)):
+        with pytest.raises(ValueError, match=r"stride=.* is too large\. Give at most 2147483647"):
+            check(value, "stride")
+    assert check_size(np.int64(2**31 - 1), "stride") == 2**31 - 1
+
+
+def test_long_integers_are_shown_by_their_length():
+    assert shown(10**400) == shown(-(10**400)) == "(an integer of 1329 bits)"
+    assert shown(10**5000) == "(an integer of 16610 bits)"
+    assert [shown(value) for value in (3, -2.5, "a", (1, 2), True)] == [
+        "3", "-2.5", "'a'", "(1, 2)", "True",
+    ]  # fmt: skip
+
+
+def test_what_is_neither_true_nor_false_is_named():
+    check_boolean(np.True_, "nesterov")
+    for value in ("no", 1, None):
+        with pytest.raises(ValueError, match=f"nesterov={value!r} must be True or False"):
+            check_boolean(value, "nesterov")

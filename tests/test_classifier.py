@@ -296,6 +296,7 @@ def test_weight_decay_shrinks_the_weights(digits):
     assert np.linalg.norm(decayed.parameters[where]) < 0.6 * np.linalg.norm(plain.parameters[where])
 
 
+@pytest.mark.filterwarnings("ignore:The fit has learned nothing")
 def test_clone_after_fit_keeps_no_fitted_state(digits):
     parameters = {
         "solver": SGD(0.5),

@@ -150,3 +150,9 @@ def test_clip_shortens_to_the_norm_and_keeps_the_direction(length, dtype):
         np.testing.assert_allclose(
             gradient, 2.5 * direction, rtol=1e-5 if dtype == np.float32 else 1e-12
         )
+
+
+@pytest.mark.parametrize("value", ["no", 0, None])
+def test_nesterov_is_true_or_false(value):
+    with pytest.raises(ValueError, match=f"nesterov={value!r} must be True or False"):
+        SGD(nesterov=value)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._checks import is_number, shortened
+from skcnn._checks import is_number, shortened, shown
 
 Array = npt.NDArray[Any]
 
@@ -54,6 +54,6 @@ def weight_of_each_class(
     for label, weight in class_weight.items():
         if not is_number(weight) or not isfinite(weight) or float(weight) < 0:
             raise ValueError(
-                f"class_weight[{label!r}]={weight!r} must be a finite number of at least 0."
+                f"class_weight[{label!r}]={shown(weight)} must be a finite number of at least 0."
             )
     return np.array([float(class_weight.get(label, 1)) for label in labels])

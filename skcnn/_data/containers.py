@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import issparse
 
 Array = npt.NDArray[Any]
 
@@ -43,6 +44,11 @@ def as_one_array(X: Any) -> Any:
             f"first: skcnn.datasets.load_image_folder does, from a folder with a subfolder for "
             f"each class; or np.stack([np.asarray(PIL.Image.open(path).convert('RGB')) for path "
             f"in X]), if all have one size."
+        )
+    if any(map(issparse, entries)):
+        raise ValueError(
+            f"X is a{'n' * (kind == 'array')} {kind} of sparse matrices. Pass one dense array: "
+            f"scipy.sparse.vstack(X).toarray(), if each is one sample."
         )
     images = [_nested(entry) for entry in entries]
     missing = [number for number, image in enumerate(images) if _is_missing(image)]

@@ -45,26 +45,6 @@ def declared_dtype(X: Any) -> np.dtype[Any] | None:
     return np.result_type(*(getattr(dtype, "numpy_dtype", dtype) for dtype in columns))
 
 
-def check_kind(X: Any) -> None:
-    """Raise a ValueError if X declares a dtype that holds no real numbers.
-
-    scikit-learn reads dates as integers, and complex numbers of a polars frame as real parts.
-    """
-    declared = [*X.dtypes] if hasattr(X, "columns") else [getattr(X, "dtype", None)]
-    kinds = {getattr(dtype, "kind", "") for dtype in declared}
-    names = {str(dtype) for dtype in declared}
-    wrong = "dates or times" if kinds & set("mM") else "variable-length strings" * ("T" in kinds)
-    if "Object" in names and np.asarray(X).dtype.kind in "cO":
-        values = np.asarray(X, dtype=object).ravel()
-        if any(isinstance(value, complex | np.complexfloating) for value in values):
-            wrong = "complex numbers"
-    if wrong:
-        raise ValueError(
-            f"X holds {wrong}, but real numbers are needed. Convert it to numbers before, such as "
-            f"seconds since a time, real and imaginary parts as channels, or X.astype(float)."
-        )
-
-
 def largest_magnitude(X: Array, rows: Array | None) -> Any:
     """Return the largest magnitude in the samples of X that count, read once chunk by chunk."""
     n = len(X) if rows is None else len(rows)

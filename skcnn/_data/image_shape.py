@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from math import isqrt, prod
-from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
 from scipy.sparse import issparse
+
+from skcnn._checks import is_integer
 
 Shape = tuple[int, ...]
 Channels = Literal["last", "first"]
@@ -68,8 +69,8 @@ def resolve_image_shape(
         side = isqrt(n_features)
         return (side, side) if side**2 == n_features else (n_features,)
     forms = FORMS[channels]
-    shape = (image_shape,) if isinstance(image_shape, Integral) else tuple(image_shape)
-    if not 1 <= len(shape) <= 4 or not all(isinstance(n, Integral) and int(n) > 0 for n in shape):
+    shape = tuple(np.atleast_1d(np.asarray(image_shape, dtype=object)))
+    if not 1 <= len(shape) <= 4 or not all(is_integer(n) and n > 0 for n in shape):
         raise ValueError(
             f"image_shape={image_shape!r} must be a tuple of one to four positive integers: "
             f"{forms}."
@@ -100,16 +101,17 @@ def array_shape(image_shape: Shape, channels: Channels) -> Shape:
     return (n, *lengths)
 
 
-def check_not_one_image(X: Any, image_shape: Shape) -> None:
-    """Raise a ValueError if X has the shape of one image, not of several."""
+def check_not_one_image(X: Any, image_shape: Shape, *, listed: bool = False) -> None:
+    """Raise a ValueError if X, perhaps made of a list, has the shape of one image."""
     if not isinstance(X, np.ndarray):
         return
     n = prod(image_shape)
     alike = X.shape == (n,) or _squeezed(X.shape) == _squeezed(image_shape)
     if alike and (X.ndim < 2 or prod(X.shape[1:]) != n):
         raise ValueError(
-            f"X looks like one image; pass X[np.newaxis]. It has shape {X.shape}, as one of the "
-            f"images of the first fit. Reshape your data so that the first axis counts samples."
+            f"X looks like one image; pass {'[X]' if listed else 'X[np.newaxis]'}. It has shape "
+            f"{X.shape}, as one of the images of the first fit. Reshape your data so that the "
+            f"first axis counts samples."
         )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import date, time, timedelta
+from functools import partial
 from reprlib import repr as repr_of  # of no more than a few words
 from typing import Any
 
@@ -50,7 +52,10 @@ def non_number(values: Any) -> tuple[Any, Any] | None:
     Missing values, and lists or arrays of numbers, are passed over.
     """
     for column, _, part in _parts(values):
-        for value in np.asarray(part, dtype=object).ravel():
+        held = part()
+        # polars makes matrices of structures
+        listed = held.to_list() if hasattr(held, "to_list") else np.asarray(held, object).ravel()
+        for value in listed:
             if value is None or isinstance(value, tuple | list | np.ndarray):
                 continue
             try:
@@ -75,16 +80,18 @@ def error_of_non_number(X: Any, error: Exception) -> Exception:
     )
 
 
-def _parts(values: Any) -> list[tuple[Any, Any, Any]]:
-    """Return name, dtype and values of each column of a frame; of others, of all together."""
+def _parts(values: Any) -> Iterator[tuple[Any, Any, Callable[[], Any]]]:
+    """Yield name, dtype and values of each column of a frame; of others, of all together."""
     if hasattr(values, "columns") and hasattr(values, "dtypes"):
         columns, dtypes = list(values.columns), list(values.dtypes)
         if len(set(columns)) == len(columns) == len(dtypes):
-            return [(c, d, values[c]) for c, d in zip(columns, dtypes, strict=True)]
-    return [(None, getattr(values, "dtype", None), values)]
+            for column, dtype in zip(columns, dtypes, strict=True):
+                yield column, dtype, partial(values.__getitem__, column)
+            return
+    yield None, getattr(values, "dtype", None), lambda: values
 
 
-def _kind_of(dtype: Any, values: Any) -> str:
+def _kind_of(dtype: Any, values: Callable[[], Any]) -> str:
     """Return what the values are if they are no numbers, but would be read as such; "" if not."""
     kind = getattr(dtype, "kind", "")
     is_temporal = getattr(dtype, "is_temporal", None)  # polars
@@ -93,7 +100,7 @@ def _kind_of(dtype: Any, values: Any) -> str:
     if kind == "T":
         return "variable-length strings"
     if kind == "O" or str(dtype) == "Object":  # of NumPy and pandas, or of polars
-        held = np.asarray(values, dtype=object).ravel().tolist()
+        held = np.asarray(values(), dtype=object).ravel().tolist()
         types = set(map(type, held))
         if any(issubclass(each, MOMENTS_IN_TIME) for each in types):
             return "dates or times"

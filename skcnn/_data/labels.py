@@ -155,4 +155,5 @@ def with_labels(classes: Array, labels: list[Any]) -> Array:
     """Return `classes` and those of `labels` that are of the same kind, sorted."""
     kind = str if classes.dtype.kind in "OU" else Real | np.bool_
     more = [label for label in labels if isinstance(label, kind)]
-    return np.union1d(classes, np.array(more, classes.dtype)) if more else classes
+    dtype = object if classes.dtype == object else None  # labels may be longer than all classes
+    return np.union1d(classes, np.array(more, dtype)) if more else classes

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from math import isqrt
+from itertools import pairwise
+from math import isqrt, sqrt
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,10 @@ ALIKE = 0.5
 # One that is so many times another is larger, the sampling error aside; and where few columns are
 # compared with all.
 LARGER, MUCH_LARGER = 1.5, 3.0
+# Standard errors that leave no doubt, and that are worth a doubt.
+SURE, TELLING = 4.0, 1.0
+# Of smaller images, no columns are far enough apart.
+LEAST_NOISY_SIDE = 10
 
 
 def warn_if_misread(
@@ -66,7 +71,9 @@ def _doubt_of_shaped(X_shape: Shape, image_shape: Shape, channels: Channels) -> 
     if len(X_shape) == 2 and 2 <= last <= 4 and first >= 4 * max(last, LEAST_SIDE):
         signals = (1, first, last)
         return f"{read} For signals of {last} channels pass image_shape={signals}. {confirm}"
-    if first in (1, 3, 4) and last > 4 and X_shape != (1, last):
+    # two channels are not rare, but images of 3 x 24 pixels are
+    unlikely = last == 2 and len(X_shape) > 2 and min(X_shape[1:-1]) > 4 * first
+    if first in (1, 3, 4) and (last > 4 or unlikely) and X_shape != (1, last):
         return (
             f"{read} If its first axis after the samples holds channels, as in PyTorch, pass "
             f"channels='first'. {confirm}"
@@ -165,7 +172,22 @@ class _Columns:
         across, beside = self._unlike(1, ends), self._unlike(1, np.r_[ends - 1, ends + 1])
         near, below = self._unlike(1), self._unlike(side)
         goes_on = across < LARGER * beside and across < MUCH_LARGER * near
-        return near < ALIKE and goes_on and below > LARGER * near
+        if near >= ALIKE or not goes_on:
+            return False
+        return below > LARGER * near or (side >= LEAST_NOISY_SIDE and self._rise_steadily(side))
+
+    def _rise_steadily(self, side: int) -> bool:
+        """Return whether columns differ the more, the farther apart, beyond doubt, as in noise.
+
+        Columns that are one below the other differ there by little more than noise, so that the
+        ends of rows are no exception only if they surely are none.
+        """
+        ends = np.arange(side - 1, side**2 - 1, side)
+        beside = (self._each(1, ends - 1) + self._each(1, ends + 1)) / 2
+        distances = [self._each(k) for k in (1, side // 2, side, 2 * side, 4 * side)]
+        rises = all(_surely_larger(far, near) for near, far in pairwise(distances))
+        is_far = distances[-1].mean() > LARGER * distances[0].mean()
+        return rises and is_far and not _surely_larger(self._each(1, ends), beside, TELLING)
 
     def have_rows_of_color(self, side: int) -> bool:
         """Return whether columns are alike at the distance of rows of four channels."""
@@ -192,9 +214,21 @@ class _Columns:
         half_color, row_color = self._unlike(3 * side // 2), self._unlike(3 * side)
         return near < ALIKE and row_color > LARGER * near and row > half and row_color > half_color
 
+    def _each(self, distance: int, at: Array | slice = slice(None)) -> Array:
+        """Return for each sample the mean squared difference of columns at a distance."""
+        differences = self._x[:, distance:][:, at] - self._x[:, :-distance][:, at]
+        squares: Array = (differences**2).mean(axis=1)
+        return squares
+
     def _unlike(self, distance: int, at: Array | slice = slice(None)) -> float:
         """Return the dissimilarity of columns at a distance; `at`: the first of each pair."""
         differences = self._x[:, distance:][:, at] - self._x[:, :-distance][:, at]
         variances = self._variances[distance:][at] + self._variances[:-distance][at]
         total = variances.sum()
         return float((differences**2).mean(axis=0).sum() / total) if total > 0 else 1.0
+
+
+def _surely_larger(one: Array, other: Array, errors: float = SURE) -> bool:
+    """Return whether the mean of one is larger than of the other, by so many standard errors."""
+    excess = one - other
+    return bool(excess.mean() > errors * excess.std() / sqrt(len(excess)))

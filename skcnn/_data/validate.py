@@ -14,10 +14,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from skcnn._checks import is_number
+from skcnn._checks import is_number, shown
 from skcnn._data.containers import as_one_array
 from skcnn._data.dtypes import (
-    check_kind,
     check_range,
     declared_dtype,
     has_finite_sum,
@@ -25,6 +24,7 @@ from skcnn._data.dtypes import (
     largest_magnitude,
 )
 from skcnn._data.image_shape import check_not_one_image, check_same_shape, flatten_images
+from skcnn._data.kinds import check_kind, check_no_dates, error_of_non_number
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import _check_sample_weight
 
@@ -102,10 +102,13 @@ def _check_groups(groups: Any, X: Array) -> Array | None:
 
 def _check_weights(sample_weight: Any, X: Array, name: str) -> Array:
     """Return weights as finite float64, one for each sample."""
+    check_no_dates(sample_weight, name)
     # scikit-learn does not look at a single number
     if isinstance(sample_weight, Number | np.generic | str):
         if not is_number(sample_weight) or not np.isfinite(float(sample_weight)):
-            raise ValueError(f"{name}={sample_weight!r} must be finite, or one number a sample.")
+            raise ValueError(
+                f"{name}={shown(sample_weight)} must be finite, or one number a sample."
+            )
         sample_weight = np.full(len(X), float(sample_weight))
     try:
         weights: Array = _check_sample_weight(
@@ -137,19 +140,26 @@ def check_images(
 
     Without `numbers`, they are left to :func:`number_check`.
     """
-    X = as_one_array(X)
-    check_kind(X)
+    given = X
+    check_kind(given)
+    X = as_one_array(given)
+    if X is not given:
+        check_kind(X)
     first = image_shape is None
     if image_shape is not None:
-        check_not_one_image(X, image_shape)
+        check_not_one_image(X, image_shape, listed=isinstance(given, list | tuple))
     X, X_shape = flatten_images(X)
     if image_shape is not None:
         check_same_shape(X_shape, image_shape)
     with np.errstate(all="ignore"):  # of the sum that scikit-learn looks at first
         try:
             X = validate_data(estimator, X, reset=first, ensure_all_finite=numbers)
+            if X.dtype == object:  # of columns that scikit-learn takes for numbers
+                X = X.astype(np.float64)
         except OverflowError as error:
             raise ValueError(f"X holds an integer that no float can hold: {error}.") from error
+        except (TypeError, ValueError) as error:
+            raise error_of_non_number(given if hasattr(given, "columns") else X, error) from error
     return X, X_shape
 
 

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skcnn._data.dtypes import has_finite_sum
 from skcnn._data.samples import Data
 from skcnn._data.validate import (
     check_images,
@@ -271,7 +272,11 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     def _predict(self, X: Any) -> Array:
         """Return predictions in the form of y."""
         outputs = self._outputs(X)
-        return self._fitted.targets.decode(outputs)
+        predictions = self._fitted.targets.decode(outputs)
+        if predictions.dtype.kind == "f" and not has_finite_sum(predictions):
+            X, _ = check_images(self, X, self._fitted.array_shape)
+            check_outputs(predictions.reshape(len(predictions), -1).T, X)
+        return predictions
 
     def _outputs(self, X: Any) -> Array:
         """Return the network's outputs, of shape (n_outputs, n_samples)."""

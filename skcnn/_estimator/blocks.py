@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skcnn._checks import is_integer
+from skcnn._checks import check_size, is_integer
 from skcnn._data.image_shape import layer_shape, split_channels
 from skcnn.layers import (
     ELU,
@@ -152,7 +152,7 @@ def _counts(value: Any, name: str, what: str) -> tuple[int, ...]:
             f"{name}={value!r} must be an integer of at least 1, or a tuple of them, one for each "
             f"{what}."
         )
-    return counts
+    return tuple(check_size(count, name) for count in counts)
 
 
 def _per_block(value: Any, n_blocks: int, name: str) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils import check_array
 
+from skcnn._data.kinds import check_no_dates, non_number
 from skcnn._data.samples import Data
 from skcnn._data.standardizer import Standardizer
 from skcnn._engine.numpy_settings import with_numpy_settings
@@ -43,21 +44,17 @@ class NumberTargets:
     @staticmethod
     def check(y: Any, name: str) -> Array:
         """Return y as an array of finite float64, or raise a ValueError."""
-        if getattr(getattr(y, "dtype", None), "kind", "") in ("m", "M"):
-            raise ValueError(
-                f"{name} holds dates or times, but numbers are needed. Convert it to numbers "
-                f"before, such as seconds since a time."
-            )
+        check_no_dates(y, name)
         try:
             y = check_array(y, dtype=np.float64, ensure_2d=False, input_name=name)
         except OverflowError as error:
             raise ValueError(f"{name} holds an integer that no float can hold: {error}.") from error
         except (TypeError, ValueError) as error:
-            stranger = _first_non_number(y)
+            stranger = non_number(y)
             if stranger is None:
                 raise
             raise ValueError(
-                f"{name} holds {repr_of(stranger)}, which is not a real number. "
+                f"{name} holds {repr_of(stranger[0])}, which is not a real number. "
                 f"ScratchCNNRegressor predicts numbers: convert {name}, or use "
                 f"ScratchCNNClassifier to predict classes."
             ) from error
@@ -158,8 +155,9 @@ class NumberTargets:
         """Return numbers in the units and in the form of y."""
         assert self.scale is not None
         numbers = outputs.T.astype(np.float64, order="C")
-        numbers *= self.scale.deviation
-        numbers += self.scale.mean
+        with np.errstate(over="ignore"):  # the estimator checks what it predicts
+            numbers *= self.scale.deviation
+            numbers += self.scale.mean
         return numbers.reshape(len(numbers), *self.shape)
 
     def _check_n_outputs(self, y: Array, name: str) -> None:
@@ -169,15 +167,3 @@ class NumberTargets:
                 f"{name} has {n_outputs} output(s), but the y of the first fit has "
                 f"{self.n_outputs}. Give as many columns, or fit a clone to start again."
             )
-
-
-def _first_non_number(y: Any) -> Any:
-    """Return the first value of y that is no real number, missing ones and lists aside."""
-    for value in np.asarray(y, dtype=object).ravel():
-        if value is None or isinstance(value, tuple | list | np.ndarray):
-            continue
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            return value
-    return None

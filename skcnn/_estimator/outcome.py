@@ -49,6 +49,8 @@ LEAST_EPOCHS, LEAST_STEPS = 5, 20
 LEAST_CONSTANT = 0.01
 # A loss within this fraction of a constant's is no better.
 NO_BETTER = 1e-4
+# Short fits are told only of a loss that is so many times as large.
+MUCH_WORSE = 10.0
 # "lbfgs" has converged if so many iterations lowered the loss, which begins near 1, by no more than
 # this, relative and absolute.
 LAST_ITERATIONS, WORTHWHILE, WORTHWHILE_AT_ALL = 10, 1e-4, 1e-5
@@ -56,6 +58,8 @@ LAST_ITERATIONS, WORTHWHILE, WORTHWHILE_AT_ALL = 10, 1e-4, 1e-5
 LARGE_ALPHA, LARGE_FRACTION, SMALL_NORM = 1.0, 0.5, 0.01
 # Magnitudes of X that are not scaled, where nothing else explains that training diverged.
 UNSCALED = 1e3
+# From here on an L2 term makes the loss so steep that "lbfgs" may step too far.
+STEEP_ALPHA = 1e6
 # Layers that make nothing larger but by their parameters.
 BOUNDED = (
     AveragePool, BatchNorm, Conv, Dense, Dropout, Flatten, GELU, GlobalAveragePool, GlobalMaxPool,
@@ -98,7 +102,7 @@ def warn_if_nothing_learned(
     """Give a ConvergenceWarning if a constant has as small a loss on the training data.
 
     The loss that training recorded is compared first; only where it is as large is that of the
-    model computed, without what acts in training alone. Short fits are not judged.
+    model computed, without what acts in training alone. Short fits may be worse, up to a factor.
 
     Parameters
     ----------
@@ -114,13 +118,12 @@ def warn_if_nothing_learned(
     full_batch = takes_all_samples(estimator.solver)
     # L-BFGS ends by itself where it finds nothing smaller, after however few iterations
     length = estimator.max_iter if full_batch else n_epochs
-    if length < LEAST_EPOCHS or (n_steps < LEAST_STEPS and not full_batch):
-        return
+    is_short = length < LEAST_EPOCHS or (n_steps < LEAST_STEPS and not full_batch)
     if full_batch and estimator.early_stopping and n_epochs < estimator.max_iter:
         return  # of noise, the iteration that suits other samples best may be the first
     targets = trained.targets
     constant = targets.loss_of_constant(samples.targets, samples.weights)
-    worst = constant * (1 - NO_BETTER)
+    worst = constant * (MUCH_WORSE if is_short else 1 - NO_BETTER)
     if constant < LEAST_CONSTANT or trained.history[-1]["loss"] < worst:
         return
     measured = targets.loss.measured
@@ -195,7 +198,10 @@ def divergence(
     """Return what the message of the error that ends a fit says after the number of the epoch."""
     if takes_all_samples(estimator.solver):
         text = "solver='lbfgs'. "
+        alpha = resolve_alpha(estimator)
         remedy = "Scale the input, use a larger alpha, or another solver."
+        if alpha > STEEP_ALPHA:
+            remedy = f"Use a smaller alpha (now {alpha:g})."
     else:
         text = f"learning_rate={settings.learning_rate:g} and alpha={settings.alpha:g}. "
         remedy = _remedy_of_steps(estimator, settings, start)
@@ -225,6 +231,13 @@ def _remedy_of_input(estimator: Any, start: Fitted, training: Data, held_out: Da
         if other > UNSCALED * max(largest, 1):
             return f"X_val holds a number of magnitude {other:.3g}: scale X_val as X is scaled."
     said = f"X holds a number of magnitude {largest:.3g}"
+    if start.standardizer is not None and start.history:
+        strangest = _largest_input(start, training)
+        if strangest > UNSCALED:
+            return (
+                f"{said}, {strangest:.3g} standard deviations from the mean of what the first call "
+                f"was given: scale X as it was scaled then, or fit a clone to start again."
+            )
     if start.standardizer is None and largest > UNSCALED:
         return f"{said} and standardize=False: use standardize=True, or scale X."
     if largest > np.finfo(start.network.dtype).max / 4:

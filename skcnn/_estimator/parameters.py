@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.metrics import get_scorer_names
+from sklearn.metrics import get_scorer, get_scorer_names, mean_squared_error
 
 from skcnn._checks import check_number, with_inner
 from skcnn._data.sklearn_compat import HasMethods, Interval, Options, StrOptions
@@ -35,6 +35,14 @@ MINI_BATCH_DEFAULTS: dict[str, Any] = {
     "max_grad_norm": None,
     "weight_averaging": None,
 }
+
+
+def scorer_names_for_regression() -> set[str]:
+    """Return the names of scikit-learn's scorers that compare numbers."""
+    scorers = {name: get_scorer(name) for name in get_scorer_names()}
+    module = mean_squared_error.__module__
+    return {name for name, each in scorers.items() if each._score_func.__module__ == module}
+
 
 PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "n_filters": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],

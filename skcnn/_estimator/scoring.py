@@ -10,6 +10,7 @@ from math import isnan, nan
 from threading import get_ident
 from typing import Any, cast
 
+import numpy as np
 import numpy.typing as npt
 from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
@@ -59,9 +60,19 @@ def validation_score(
     weighing = {} if weights is None else {"sample_weight": weights}
     images = held_out.chosen_images
 
+    def advice(reason: str) -> str:
+        lacking = is_classifier(estimator) and len(np.unique(held_out.y)) < fitted.targets.n_outputs
+        return _advice(estimator, scoring, reason, lacking=lacking)
+
     def score(network: Network) -> Any:
         model.network_ = network
         return scorer(model, images, held_out.y, **weighing)
+
+    def named_score(network: Network) -> Any:
+        try:
+            return score(network)
+        except ValueError as error:
+            raise ValueError(advice(str(error).rstrip("."))) from error
 
     def score_of(outputs: Array) -> Any:
         vars(model)["_outputs"] = lambda X: outputs
@@ -72,15 +83,21 @@ def validation_score(
 
     if isinstance(scorer, _BaseScorer):  # a function of the user's may count its calls
         right, *wrong = fitted.targets.example_outputs(fitted.samples(held_out, "y_val").targets)
-        named = isinstance(scoring, str)
-        value, reason = _ask(lambda: score_of(right), strict=named)
+        strict = isinstance(scoring, str) or _is_of_sklearn(scorer)
+        value, reason = _ask(lambda: score_of(right), strict=strict)
         if not reason:
             _, reason = _ask(lambda: score(fitted.network))
-        if not reason and named:
+        if not reason and strict:
             reason = _tells_nothing(value, [_ask(partial(score_of, each))[0] for each in wrong])
         if reason:
-            raise ValueError(_advice(estimator, scoring, reason))
+            raise ValueError(advice(reason))
+        return warning_once(named_score)
     return warning_once(score)
+
+
+def _is_of_sklearn(scorer: Any) -> bool:
+    """Return whether a scorer calls a metric of scikit-learn."""
+    return getattr(scorer._score_func, "__module__", "").startswith("sklearn.")
 
 
 def warning_once(score: Callable[[Network], Any]) -> Callable[[Network], Any]:
@@ -187,14 +204,26 @@ def _tells_nothing(right: float, wrong: list[float]) -> str:
     return f"right and wrong predictions alike have the score {right}" if same else ""
 
 
-def _advice(estimator: Any, scoring: Any, reason: str) -> str:
-    """Return an error message with what suits this kind of estimator."""
+def _advice(estimator: Any, scoring: Any, reason: str, *, lacking: bool) -> str:
+    """Return an error message with what suits this kind of estimator.
+
+    Parameters
+    ----------
+    estimator, scoring
+        What was asked for.
+    reason : str
+        Why there is no score.
+    lacking : bool
+        Whether the validation set lacks classes.
+    """
     classes = is_classifier(estimator)
     names = ("loss", "accuracy") if classes else ("loss", "r2")
     others = " or ".join(repr(name) for name in names if name != scoring)
-    kind = "" if classes else "for regression, "
-    data = "an X_val that has all classes" if classes else "another X_val"
-    suitable = f"{kind}such as {others}, or pass {data}, or set a larger validation_fraction"
+    suitable = f"{'' if classes else 'for regression, '}such as {others}"
+    if lacking:
+        suitable += ", or pass an X_val that has all classes, or set a larger validation_fraction"
+    elif not classes:
+        suitable += ", or pass another X_val, or set a larger validation_fraction"
     return (
         f"scoring={scoring!r} cannot score predictions of {type(estimator).__name__} for this "
         f"validation set: {reason}. Choose another scorer, {suitable}."

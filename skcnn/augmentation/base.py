@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skcnn._checks import Hyperparameters, is_number
+from skcnn._checks import Hyperparameters, is_number, shown
 from skcnn._engine.workspace import Workspace
 
 __all__ = ["Augmentation"]
@@ -109,4 +109,4 @@ def check_between(value: Any, name: str, least: float, most: float) -> None:
     """Raise a ValueError if the value is not a number within these bounds."""
     number = is_number(value) and not isinstance(value, bool)
     if not (number and least <= float(value) <= most):
-        raise ValueError(f"{name}={value!r} must be a number between {least} and {most}.")
+        raise ValueError(f"{name}={shown(value)} must be a number between {least} and {most}.")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import expit
 
-from skcnn._checks import Hyperparameters, is_number
+from skcnn._checks import Hyperparameters, is_number, shown
 from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters
@@ -224,7 +224,7 @@ class ELU(Activation):
 
 def _check_not_negative(value: float, name: str) -> None:
     if not (is_number(value) and 0 <= value < np.inf):
-        raise ValueError(f"{name}={value!r} must be a number of at least 0.")
+        raise ValueError(f"{name}={shown(value)} must be a number of at least 0.")
 
 
 def _split(x: Array, negative: Array, out: Array, workspace: Workspace) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from skcnn._checks import is_number
+from skcnn._checks import is_number, shown
 from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape
@@ -59,10 +59,10 @@ class BatchNorm(Layer):
         """Return the input's shape."""
         if not (is_number(self.momentum) and 0 <= self.momentum < 1):
             raise ValueError(
-                f"momentum={self.momentum!r} must be a number of at least 0 and less than 1."
+                f"momentum={shown(self.momentum)} must be a number of at least 0 and less than 1."
             )
         if not (is_number(self.epsilon) and 0 < self.epsilon < np.inf):
-            raise ValueError(f"epsilon={self.epsilon!r} must be a number greater than 0.")
+            raise ValueError(f"epsilon={shown(self.epsilon)} must be a number greater than 0.")
         return input_shape
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skcnn._checks import check_count, per_axis
+from skcnn._checks import check_boolean, check_count, per_axis
 from skcnn._engine.convolution.algorithm import Algorithm
 from skcnn._engine.convolution.choose import LEAST_BATCH, choose_algorithm
 from skcnn._engine.convolution.geometry import Axis, Padding, explicit_padding, sliding_axes
@@ -85,6 +85,7 @@ class Conv(Layer):
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Return the shapes of weights and bias."""
+        check_boolean(self.use_bias, "use_bias")
         axes, channels = self._axes(input_shape)
         kernel = (axis.kernel for axis in axes)
         shapes = {"weights": (*kernel, channels // self.groups, self.n_filters)}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skcnn._checks import check_count
+from skcnn._checks import check_boolean, check_count
 from skcnn._engine.block_length import block_length
 from skcnn._engine.workspace import Workspace
 from skcnn.initializers import initialize_weights
@@ -54,6 +54,7 @@ class Dense(Layer):
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Return the shapes of weights and bias."""
+        check_boolean(self.use_bias, "use_bias")
         shapes: dict[str, Shape] = {"weights": (*input_shape, self.n_units)}
         return shapes | ({"bias": (self.n_units,)} if self.use_bias else {})
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skcnn._checks import is_number
+from skcnn._checks import is_number, shown
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape
 
@@ -34,7 +34,9 @@ class Dropout(Layer):
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
         if not (is_number(self.rate) and 0 <= self.rate < 1):
-            raise ValueError(f"rate={self.rate!r} must be a number of at least 0 and less than 1.")
+            raise ValueError(
+                f"rate={shown(self.rate)} must be a number of at least 0 and less than 1."
+            )
         return input_shape
 
     def forward(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import erf, expit
 
+from skcnn._checks import check_boolean
 from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.activation import Activation
@@ -99,8 +100,7 @@ class GELU(GatedActivation):
     approximate: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.approximate, bool | np.bool_):
-            raise ValueError(f"approximate={self.approximate!r} must be True or False.")
+        check_boolean(self.approximate, "approximate")
 
     def _gate(self, x: Array, out: Array, workspace: Workspace) -> None:
         if self.approximate:

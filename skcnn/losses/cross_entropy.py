@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skcnn._checks import is_number
+from skcnn._checks import is_number, shown
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.workspace import Workspace
 from skcnn.losses.base import Array, Loss
@@ -38,7 +38,7 @@ class CrossEntropy(Loss):
     def __post_init__(self) -> None:
         if not (is_number(self.label_smoothing) and 0 <= self.label_smoothing <= 1):
             raise ValueError(
-                f"label_smoothing={self.label_smoothing!r} must be a number between 0 and 1."
+                f"label_smoothing={shown(self.label_smoothing)} must be a number between 0 and 1."
             )
 
     @property

@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 from sklearn.multioutput import MultiOutputClassifier
 
-from skcnn._data.labels import check_labels
+from skcnn._data.labels import check_labels, with_labels
 
 N = 60
 CODES = np.arange(N) % 3
@@ -216,3 +216,17 @@ def test_numbers_in_an_object_array_can_be_scored(digits, make_classifier):
     X, y = digits
     model = make_classifier().fit(X, y.astype(object))
     assert model.score(X, y.astype(object)) == model.score(X, y)
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "expected"),
+    [
+        (np.array(["ape", "cat"]), ["catfish", 3], ["ape", "cat", "catfish"]),
+        (np.array(["ape", "cat"], object), ["catfish"], ["ape", "cat", "catfish"]),
+        (np.array([1, 2]), [1.5, "a"], [1, 1.5, 2]),
+        (np.array([1, 2], np.int8), [300], [1, 2, 300]),
+        (np.array([1.5]), [], [1.5]),
+    ],
+)
+def test_labels_that_are_added_keep_their_value(classes, labels, expected):
+    assert with_labels(classes, labels).tolist() == expected

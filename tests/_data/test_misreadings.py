@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from sklearn.datasets import load_digits, load_sample_images
 
 from skcnn._data.image_shape import flatten_images, resolve_image_shape
@@ -41,6 +42,13 @@ def autoregressive(length):
     return X
 
 
+def waves(length, n=100, noise=0.2, seed=0):
+    """Return sines of any phase, of one period each, with noise."""
+    rng = np.random.default_rng(seed)
+    at = np.arange(length) / length
+    return np.sin(2 * np.pi * (at + rng.random((n, 1)))) + noise * rng.normal(size=(n, length))
+
+
 def patches(side, n=300, seed=0):
     """Return square parts of two photographs, in color."""
     rng = np.random.default_rng(seed)
@@ -61,6 +69,8 @@ SIGNALS = {
     "100 wavelengths": spectra(100),
     "16 wavelengths": spectra(16),
     "noisy wavelengths": spectra(100, noise=0.2),
+    **{f"{n} steps of noisy waves": waves(n) for n in (100, 256, 361, 784, 900)},
+    "784 steps of a wave in much noise": waves(784, 300, 0.4),
     "361 steps of a walk": walks(361),
     "autoregression": autoregressive(361),
     "large numbers": spectra(100) * 1e300,
@@ -82,7 +92,29 @@ def test_signals_of_a_square_length_are_told_from_images(kind):
 GRAY = {f"patches of {side}": flat(patches(side).mean(axis=3)) for side in (4, 5, 8, 16, 32)}
 GRAY["digits"] = load_digits().data
 GRAY |= {f"only {digit}": GRAY["digits"][load_digits().target == digit] for digit in range(10)}
+RNG = np.random.default_rng(0)
+VERTICAL = np.arange(16)[:, None] * np.ones(16)  # rows that hardly differ from the next, in noise
+GRAY |= {
+    f"ramps in noise {noise}": flat(
+        RNG.normal(size=(300, 1, 1)) * VERTICAL / 16 + noise * RNG.normal(size=(300, 16, 16))
+    )
+    for noise in (0.1, 0.2, 0.4)
+}
+GRAY |= {
+    f"clouds {shape}": flat(
+        gaussian_filter(RNG.normal(size=(300, 16, 16)), (0, *shape))
+        + 0.05 * RNG.normal(size=(300, 16, 16))
+    )
+    for shape in [(1, 1), (2, 2), (1, 4), (4, 1), (2, 6)]
+}
 NEITHER = {
+    **{
+        f"{columns} columns of {factors} factors": RNG.normal(size=(50, factors))
+        @ RNG.normal(size=(factors, columns))
+        + 0.5 * RNG.normal(size=(50, columns))
+        for columns in (16, 100, 400)
+        for factors in (1, 3)
+    },
     "noise": np.random.default_rng(0).random((30, 100)),
     "zeros": np.zeros((30, 100)),
     "a common factor": np.random.default_rng(0).normal(size=(99, 1))
@@ -173,6 +205,7 @@ def test_four_flat_channels_are_told_from_gray_images_of_twice_the_side(first):
         ((1, 8, 8), ["signals of length 8 with 8 channels", "channels='first'"]),
         ((3, 100), ["images of 3 x 100 with 1 channel.", "channels='first'"]),
         ((4, 8, 6), ["images of 4 x 8 with 6 channels", "channels='first'"]),
+        ((3, 24, 2), ["images of 3 x 24 with 2 channels", "channels='first'"]),
         ((1, 8, 8, 8), ["volumes of 1 x 8 x 8 with 8 channels", "channels='first'"]),
         ((64, 3), ["images of 64 x 3", "image_shape=(1, 64, 3)", "image_shape=(64, 3)"]),
     ],

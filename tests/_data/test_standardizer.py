@@ -19,7 +19,6 @@ def sample(dtype=np.float64, n=9, columns=24, seed=0):
 def test_moments_are_those_of_numpy_wherever_chunks_end(
     channels, weighted, chunk, monkeypatch, global_random_seed
 ):
-    monkeypatch.setattr(dtypes, "CHUNK_ELEMENTS", chunk)
     monkeypatch.setattr(moments, "CHUNK_ELEMENTS", chunk)
     rng = np.random.default_rng(global_random_seed)
     X = rng.normal(1000, 3, (11, 24))

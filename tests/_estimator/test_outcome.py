@@ -146,6 +146,7 @@ def thirty_zeros(step):
         ({"learning_rate": 0.003, "alpha": 1e9}, "Use a smaller alpha"),
         ({"learning_rate_schedule": thirty_zeros}, "learning_rate_schedule multiplies"),
         ({"standardize": False, "factor": 2e37}, r"X holds .* 3\.2e\+38 and standardize=False"),
+        ({"solver": "lbfgs", "batch_size": "auto", "alpha": 1e200}, r"smaller alpha \(now 1e\+200"),
         ({"factor": 2e37, "shift": -3.2e38}, r"X holds .* 3\.2e\+38, near the largest"),
     ],
 )
@@ -287,3 +288,20 @@ def test_the_loss_that_is_compared_is_that_of_the_model_without_dropout(digits):
     assert model.loss_ > 2.2
     assert model.score(*digits) > 0.5
     assert TINY["max_iter"] < 5  # other tests' fits are not judged
+
+
+@pytest.mark.parametrize("make", [make_classifier, make_regressor])
+def test_the_remedy_of_later_samples_names_how_far_they_are_from_the_first(make, digits):
+    X, y = digits
+    classes = {"classes": np.unique(y)} if make is make_classifier else {}
+    model = make().partial_fit(X, y, **classes)
+    says = r"X holds a number of magnitude 1\.6e\+31, .* standard deviations from the mean of what"
+    with unchanged(model), pytest.raises(ValueError, match=says):
+        model.partial_fit(X * 1e30, y)
+
+
+@pytest.mark.parametrize("max_iter", [1, 2, 4])
+def test_a_short_fit_that_is_many_times_worse_than_a_constant_warns(max_iter, digits):
+    X, y = digits
+    with pytest.warns(ConvergenceWarning, match=r"learned nothing: .* learning_rate \(now 100\)"):
+        make_classifier(learning_rate=100, max_iter=max_iter).fit(X, y)

@@ -9,7 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import get_scorer_names, make_scorer, matthews_corrcoef, roc_auc_score
+from sklearn.metrics import (
+    f1_score,
+    get_scorer_names,
+    make_scorer,
+    matthews_corrcoef,
+    roc_auc_score,
+)
 
 from skcnn import ScratchCNNClassifier
 from skcnn._data.samples import Data
@@ -243,3 +249,41 @@ def test_scores_of_several_threads_leave_warnings_as_they_were():
         for _ in range(2):
             warnings.warn("afterwards", UserWarning, stacklevel=1)
     assert [str(each.message) for each in told] == ["while they score", *["afterwards"] * 2]
+
+
+def test_a_score_that_ends_training_names_the_parameter(digits):
+    """Predictions that are not positive come with training; the first are the mean."""
+    X, y = digits
+    y = np.where(y == 3, 50, 0.01)
+    model = make_regressor(scoring="neg_mean_gamma_deviance", early_stopping=True, max_iter=20)
+    says = "scoring='neg_mean_gamma_deviance' cannot score .*strictly positive.* 'loss' or 'r2'"
+    with pytest.raises(ValueError, match=says):
+        model.fit(X, y)
+    assert not hasattr(model, "network_")
+
+
+@pytest.mark.parametrize("scoring", ["f1", make_scorer(f1_score)], ids=str)
+def test_scorers_of_the_same_metric_are_alike(scoring, digits):
+    X, y = digits[0][:100], (digits[1][:100] == 3).astype(int)
+    model = make_classifier(max_iter=1).fit(X, y)
+    without = Data(X, None, X.dtype, y).take(np.flatnonzero(y == 0))
+    with pytest.raises(ValueError, match=r"cannot score.*has all classes"):
+        validation_score(model, scoring, model._fitted, without)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "labels"), [("f1", np.arange(10)), ("f1", np.array(["a", "b"]))], ids=str
+)
+def test_more_classes_are_no_remedy_where_all_are_there(scoring, labels, digits):
+    X, y = digits[0], labels[digits[1] % len(labels)]
+    model = make_classifier(max_iter=1).fit(X, y)
+    with pytest.raises(ValueError, match=r"such as .loss. or .accuracy.\.$"):
+        validation_score(model, scoring, model._fitted, Data(X, None, X.dtype, y))
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "f1", "adjusted_rand_score", "roc_auc"])
+def test_a_regressor_knows_scorers_of_numbers_only(scoring, numbers):
+    with pytest.raises(ValueError, match=r"'scoring' parameter .* must be") as caught:
+        make_regressor(scoring=scoring).fit(*numbers)
+    assert "'r2'" in str(caught.value)
+    assert "f1_macro" not in str(caught.value)

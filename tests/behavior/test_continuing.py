@@ -165,6 +165,7 @@ def test_going_on_is_deterministic_with_a_random_state_instance(call, seed, digi
 
 
 @both_calls
+@pytest.mark.filterwarnings("ignore:The fit has learned nothing")
 def test_statistics_of_the_input_and_targets_are_learned_once(call, digits, numbers):
     """A rate of nothing shows that predictions stay, whatever later data look like."""
     for model, (X, y) in [(make_classifier(), digits), (make_regressor(), numbers)]:

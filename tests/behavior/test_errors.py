@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.sparse import csr_matrix
 from sklearn.model_selection import GridSearchCV
 
+from skcnn import ScratchCNNClassifier, ScratchCNNRegressor
 from skcnn.layers import BatchNorm, Conv, Dense, Flatten, MaxPool
 from skcnn.optimizers import SGD
 from tests.support.estimators import make_classifier, make_regressor, unchanged
@@ -283,3 +285,61 @@ def test_targets_out_of_range_are_named(numbers):
     model = make_regressor().partial_fit(X, y)
     with pytest.raises(ValueError, match=r"y is too far from what the first fit has seen"):
         model.partial_fit(X, y * 1e200)
+
+
+@pytest.mark.parametrize(
+    "name", ["n_filters", "filter_size", "pool_size", "stride", "padding", "hidden_layer_sizes"]
+)
+def test_sizes_beyond_all_arrays_are_named(name, digits):
+    model = ScratchCNNClassifier(**{name: 10**30})
+    with pytest.raises(ValueError, match=f"{name}=10+ is too large"):
+        model.fit(*digits)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"class_weight": {0: 10**400}},
+        {"solver__momentum": 10**400},
+        {"dropout": 10**400},
+        {"label_smoothing": 10**5000},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_integers_of_hundreds_of_digits_are_not_printed(wrong, digits):
+    with pytest.raises(ValueError, match=r"an integer of [0-9]+ bits"):
+        ScratchCNNClassifier(solver=SGD()).set_params(**wrong).fit(*digits)
+
+
+def test_a_network_without_room_in_memory_says_how_large_it_is(digits):
+    model = ScratchCNNClassifier(n_filters=2**31 - 1, filter_size=8, hidden_layer_sizes=2**31 - 1)
+    with pytest.raises(MemoryError, match=r"The network has [0-9.]+e\+\d+ parameters"):
+        model.fit(*digits)
+
+
+@pytest.mark.parametrize("layer", [Conv(2, 3, use_bias="no"), Dense(2, use_bias="no")], ids=str)
+def test_a_bias_is_used_or_not(layer, digits):
+    layers = [layer] if isinstance(layer, Conv) else [Flatten(), layer]
+    with pytest.raises(ValueError, match="use_bias='no' must be True or False"):
+        ScratchCNNClassifier(layers=layers).fit(*digits)
+
+
+def test_an_image_shape_that_is_one_number_in_an_array_is_one_number(digits):
+    X, y = digits
+    model = ScratchCNNClassifier(2, 3, max_iter=1, image_shape=np.array(64)).fit(X, y)
+    assert model.image_shape_ == (64,)
+
+
+def test_predictions_that_overflow_in_the_units_of_y_name_x(digits):
+    X, y = digits
+    model = ScratchCNNRegressor(2, 3, max_iter=1).fit(X.reshape(len(X), -1), y * 1e300)
+    far = X.reshape(len(X), -1).astype(float)
+    far[3, :] = np.linspace(0, 1e18, 64)
+    with pytest.raises(ValueError, match=r"X holds a number of magnitude 1e\+18.*sample 3"):
+        model.predict(far)
+
+
+def test_a_list_of_sparse_images_is_named(digits):
+    sparse = [csr_matrix(image.reshape(8, 8)) for image in digits[0]]
+    with pytest.raises(ValueError, match="X is a list of sparse matrices"):
+        ScratchCNNClassifier().fit(sparse, digits[1])

@@ -126,6 +126,7 @@ def test_a_score_that_no_float_can_hold_is_no_score():
         model.fit(X, Y)
 
 
+@pytest.mark.filterwarnings("ignore:The fit has learned nothing")
 def test_integers_that_float64_cannot_hold_are_rounded_to_it():
     """As the page on input shapes says; what is subtracted first, in integers, is exact."""
     pixels = np.random.default_rng(0).integers(0, 2000, (24, 64))

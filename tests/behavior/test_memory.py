@@ -12,6 +12,7 @@ from tests.support.memory import measures_memory, peak_of
 from tests.support.memory_formula import Fit, peak_of_fit, peak_of_predict
 
 WITHIN = 0.1
+pytestmark = pytest.mark.filterwarnings("ignore:The fit has learned nothing")  # in two epochs
 
 
 def falling(model, X, y):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 
-from skcnn._checks import is_integer
+from skcnn._checks import check_size, is_integer
 
 Array = npt.NDArray[Any]
 Padding = str | int | tuple[Any, ...]
@@ -186,9 +186,9 @@ def explicit_padding(padding: Padding, position: int, rank: int) -> tuple[int, i
     if isinstance(padding, tuple):
         value = padding[position] if len(padding) == rank else None
     if is_integer(value) and value >= 0:
-        return int(value), int(value)
+        value = value, value
     if isinstance(value, tuple) and len(value) == 2 and all(is_integer(v) for v in value):
-        return int(value[0]), int(value[1])
+        return check_size(value[0], "padding"), check_size(value[1], "padding")
     raise ValueError(
         f"padding={padding!r} must be 'same', 'valid', an integer of at least 0, or a tuple of "
         f"{rank}: an integer or a pair (before, after) for each spatial axis."
