@@ -55,8 +55,8 @@ def test_dates_are_no_targets_and_no_weights(dates):
 @pytest.mark.parametrize("column", COLUMNS_OF_DATES.values(), ids=COLUMNS_OF_DATES)
 def test_columns_of_dates_are_named(column):
     frames = [pl.DataFrame(X).with_columns(column.alias("when"))]
-    if column.dtype != pl.Time:
-        frames.append(pd.DataFrame(X).assign(when=column.to_numpy()))
+    if column.dtype in (pl.Date, pl.Datetime):
+        frames.append(pd.DataFrame(X).assign(when=pd.to_datetime(column.to_list())))
     for frame in frames:
         with pytest.raises(ValueError, match="X holds dates or times in column 'when'"):
             make_classifier().fit(frame, Y)
