@@ -65,9 +65,11 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     dropout : float, default=0.0
         Probability that an input of a dense layer, the output layer included, is set to zero in
         training.
-    layers : sequence of Layer, default=None
-        The layers of the network, in place of all parameters above and of `block_dropout` and
-        `batch_norm`. The output layer is added.
+    layers : sequence of Layer or str, default=None
+        The layers of the network, in place of all parameters above, and of `block_dropout`,
+        `batch_norm` and `convolutions_per_block`. The output layer is added. A name is that of a
+        function of :mod:`skcnn.architectures`, called without arguments: "fcn", "inception_time",
+        "lenet5", "resnet", "resnet1d", "vgg" or "wide_resnet".
     block_dropout : float, default=0.0
         Probability that a whole feature map is set to zero in training, after each block.
     batch_norm : bool, default=False
@@ -76,6 +78,14 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         over its micro-batches), in prediction by running statistics. Mini-batches then need at
         least two samples; a last sample on its own joins the mini-batch before it. Sample weights
         count in the loss but not in these statistics.
+    global_pooling : {"average", "max"}, default=None
+        What ends the convolutional part: one number for each feature map, its mean or maximum,
+        wherever in the image. None: all elements of the feature maps.
+    residual : bool, default=False
+        Whether each block adds its input to what its convolutions make of it, before the last
+        activation and the pooling: :class:`~skcnn.layers.Residual`. Needs ``padding="same"``.
+    convolutions_per_block : int or tuple of int, default=1
+        Convolutions before each pooling, for all blocks or for each. The first has the `stride`.
     image_shape : tuple of int, default=None
         Shape of one sample of X: ``(H, W)``, ``(H, W, C)``, ``(L,)`` for a signal, ``(1, L, C)``
         for a signal of C channels, ``(D, H, W, C)`` for a volume. None: the shape that X came
@@ -256,6 +266,9 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         *,
         block_dropout: float = 0.0,
         batch_norm: bool = False,
+        global_pooling: str | None = None,
+        residual: bool = False,
+        convolutions_per_block: Any = 1,
         image_shape: Any = None,
         channels: Literal["last", "first"] = "last",
         standardize: bool = True,
@@ -294,6 +307,9 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         self.layers = layers
         self.block_dropout = block_dropout
         self.batch_norm = batch_norm
+        self.global_pooling = global_pooling
+        self.residual = residual
+        self.convolutions_per_block = convolutions_per_block
         self.image_shape = image_shape
         self.channels = channels
         self.standardize = standardize

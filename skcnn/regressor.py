@@ -65,9 +65,11 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
     dropout : float, default=0.0
         Probability that an input of a dense layer, the output layer included, is set to zero in
         training.
-    layers : sequence of Layer, default=None
-        The layers of the network, in place of all parameters above and of `block_dropout` and
-        `batch_norm`. The output layer is added.
+    layers : sequence of Layer or str, default=None
+        The layers of the network, in place of all parameters above, and of `block_dropout`,
+        `batch_norm` and `convolutions_per_block`. The output layer is added. A name is that of a
+        function of :mod:`skcnn.architectures`, called without arguments: "fcn", "inception_time",
+        "lenet5", "resnet", "resnet1d", "vgg" or "wide_resnet".
     loss : {"squared_error", "absolute_error"}, default="squared_error"
         The training loss, of standardized targets, averaged over outputs: half the squared error,
         which is minimal at the mean, or the absolute error, which is minimal at the median, so that
@@ -80,6 +82,14 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         over its micro-batches), in prediction by running statistics. Mini-batches then need at
         least two samples; a last sample on its own joins the mini-batch before it. Sample weights
         count in the loss but not in these statistics.
+    global_pooling : {"average", "max"}, default=None
+        What ends the convolutional part: one number for each feature map, its mean or maximum,
+        wherever in the image. None: all elements of the feature maps.
+    residual : bool, default=False
+        Whether each block adds its input to what its convolutions make of it, before the last
+        activation and the pooling: :class:`~skcnn.layers.Residual`. Needs ``padding="same"``.
+    convolutions_per_block : int or tuple of int, default=1
+        Convolutions before each pooling, for all blocks or for each. The first has the `stride`.
     image_shape : tuple of int, default=None
         Shape of one sample of X: ``(H, W)``, ``(H, W, C)``, ``(L,)`` for a signal, ``(1, L, C)``
         for a signal of C channels, ``(D, H, W, C)`` for a volume. None: the shape that X came
@@ -253,6 +263,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         loss: str = "squared_error",
         block_dropout: float = 0.0,
         batch_norm: bool = False,
+        global_pooling: str | None = None,
+        residual: bool = False,
+        convolutions_per_block: Any = 1,
         image_shape: Any = None,
         channels: Literal["last", "first"] = "last",
         standardize: bool = True,
@@ -290,6 +303,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         self.loss = loss
         self.block_dropout = block_dropout
         self.batch_norm = batch_norm
+        self.global_pooling = global_pooling
+        self.residual = residual
+        self.convolutions_per_block = convolutions_per_block
         self.image_shape = image_shape
         self.channels = channels
         self.standardize = standardize

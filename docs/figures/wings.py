@@ -13,6 +13,7 @@ FILE = Path(__file__).with_name("wings.svg")
 # Where the middle of each box is; its floor and its arrows follow from the code.
 MIDDLES = {
     "testing": 100,
+    "architectures": 300,
     "classifier": 375,
     "regressor": 565,
     "datasets": 850,

@@ -78,6 +78,9 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     layers: Any
     block_dropout: float
     batch_norm: bool
+    global_pooling: str | None
+    residual: bool
+    convolutions_per_block: Any
     augment: Augment
     image_shape: Any
     channels: Any

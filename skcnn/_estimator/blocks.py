@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from skcnn._checks import check_size, is_integer
 from skcnn._data.image_shape import layer_shape, split_channels
+from skcnn.architectures import fcn, inception_time, lenet5, resnet, resnet1d, vgg, wide_resnet
 from skcnn.layers import (
     ELU,
     GELU,
@@ -19,11 +21,14 @@ from skcnn.layers import (
     Dense,
     Dropout,
     Flatten,
+    GlobalAveragePool,
+    GlobalMaxPool,
     Layer,
     LeakyReLU,
     Logistic,
     MaxPool,
     ReLU,
+    Residual,
     SiLU,
     SpatialDropout,
     Tanh,
@@ -38,6 +43,14 @@ ACTIVATIONS: dict[str, type[Activation]] = {
     "elu": ELU,
     "gelu": GELU,
     "silu": SiLU,
+}
+GLOBAL_POOLINGS: dict[str, type[Layer]] = {
+    "average": GlobalAveragePool,
+    "max": GlobalMaxPool,
+}
+ARCHITECTURES: dict[str, Callable[[], list[Layer]]] = {
+    make.__name__: make
+    for make in (fcn, inception_time, lenet5, resnet, resnet1d, vgg, wide_resnet)
 }
 POOLINGS: dict[str, type[MaxPool] | type[AveragePool]] = {"max": MaxPool, "average": AveragePool}
 
@@ -58,6 +71,9 @@ class Architecture:
     layers: Any
     block_dropout: float = 0.0
     batch_norm: bool = False
+    global_pooling: str | None = None
+    residual: bool = False
+    convolutions_per_block: int | tuple[int, ...] = 1
 
     def build(self, image_shape: Shape, n_outputs: int) -> tuple[Layer, ...]:
         """Return the layers for images of this shape, the output layer included.
@@ -69,18 +85,27 @@ class Architecture:
         """
         if self.layers is not None:
             return self._given(image_shape, n_outputs)
-        return (*self._blocks(image_shape), Flatten(), *self._dense(n_outputs))
+        end = GLOBAL_POOLINGS[self.global_pooling]() if self.global_pooling else Flatten()
+        return (*self._blocks(image_shape), end, *self._dense(n_outputs))
 
     def _given(self, image_shape: Shape, n_outputs: int) -> tuple[Layer, ...]:
-        """Complete the layers that the user listed."""
-        for position, layer in enumerate(self.layers):
+        """Complete the layers that the user listed or named."""
+        for name, unused in (("global_pooling", None), ("residual", False)):
+            if getattr(self, name) != unused:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} is for the blocks that parameters make, but "
+                    f"layers are given. Put it into layers, as GlobalAveragePool() or "
+                    f"Residual([...]), or leave layers out."
+                )
+        layers = given_layers(self.layers)
+        for position, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 raise ValueError(
                     f"layers[{position}]={layer!r} is not a layer. Give instances of "
                     f"skcnn.layers.Layer, such as Conv(8, 3)."
                 )
         lengths, _ = split_channels(image_shape)
-        body = [layer.narrowed(lengths) for layer in self.layers]
+        body = [layer.narrowed(lengths) for layer in layers]
         shape = layer_shape(image_shape)
         for layer in body:
             shape = layer.output_shape(shape)
@@ -93,13 +118,17 @@ class Architecture:
             name: _per_block(getattr(self, name), len(n_filters), name)
             for name in ("filter_size", "pool_size", "padding", "stride")
         }
+        counts = _counts(self.convolutions_per_block, "convolutions_per_block", "block")
+        each = counts if len(counts) > 1 else counts[0]
+        counts = _per_block(each, len(n_filters), "convolutions_per_block")
         lengths, _ = split_channels(image_shape)
         shape = layer_shape(image_shape)
         layers: list[Layer] = []
         for number, filters in enumerate(n_filters):
             size, pool_size, padding, stride = (values[number] for values in per_block.values())
             conv = Conv(filters, size, stride, padding, initializer=self._initializer)
-            block = self._block(conv.narrowed(lengths), POOLINGS[self.pooling](pool_size), shape)
+            block = self._block(conv.narrowed(lengths), counts[number], shape)
+            block += _pooling(POOLINGS[self.pooling](pool_size), block, shape)
             if self.block_dropout:
                 block.append(SpatialDropout(self.block_dropout))
             for layer in block:
@@ -107,13 +136,24 @@ class Architecture:
             layers += block
         return layers
 
-    def _block(self, conv: Conv, pool: MaxPool | AveragePool, shape: Shape) -> list[Layer]:
-        """Return convolution, normalization, activation and, where it pools anything, pooling."""
-        convolved = conv.output_shape(shape)
+    def _block(self, conv: Conv, count: int, shape: Shape) -> list[Layer]:
+        """Return so many convolutions, each with normalization and activation."""
         norm = [BatchNorm()] if self.batch_norm else []
         conv = replace(conv, use_bias=not self.batch_norm)
-        pools = [pool] if pool.output_shape(convolved) != convolved else []
-        return [conv, *norm, self._activation, *pools]
+        layers: list[Layer] = [conv, *norm]
+        for _ in range(count - 1):
+            layers += [self._activation, replace(conv, stride=1), *norm]
+        if not self.residual:
+            return [*layers, self._activation]
+        block = Residual(tuple(layers))
+        try:
+            block.output_shape(shape)
+        except ValueError as error:
+            raise ValueError(
+                f"residual=True adds the input of a block to its output, which does not fit with "
+                f"padding={self.padding!r}: {error} Use padding='same'."
+            ) from error
+        return [block, self._activation]
 
     def _dense(self, n_outputs: int) -> list[Layer]:
         dropout = [Dropout(self.dropout)] if self.dropout else []
@@ -141,6 +181,25 @@ class Architecture:
     def _initializer(self) -> str:
         """How weights before the activation start."""
         return self._activation.initializer
+
+
+def given_layers(layers: Any) -> Sequence[Any]:
+    """Return the layers that the parameter `layers` lists or names."""
+    if not isinstance(layers, str):
+        return tuple(layers)
+    if layers not in ARCHITECTURES:
+        raise ValueError(
+            f"layers={layers!r} must be a list of layers or one of the names "
+            f"{sorted(ARCHITECTURES)}."
+        )
+    return ARCHITECTURES[layers]()
+
+
+def _pooling(pool: MaxPool | AveragePool, block: list[Layer], shape: Shape) -> list[Layer]:
+    """Return the pooling after a block, where it pools anything."""
+    for layer in block:
+        shape = layer.output_shape(shape)
+    return [pool] if pool.output_shape(shape) != shape else []
 
 
 def _counts(value: Any, name: str, what: str) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from skcnn._data.dtypes import largest_magnitude
 from skcnn._data.samples import Data, Samples
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import thread_count
+from skcnn._estimator.blocks import given_layers
 from skcnn._estimator.fitted import Fitted
 from skcnn._estimator.parameters import resolve_alpha, takes_all_samples
 from skcnn._training.epochs import TrainingSettings
@@ -156,7 +157,7 @@ def _too_strong(estimator: Any) -> list[str]:
     else:
         remedies += [
             f"a smaller rate of {layer}"
-            for layer in estimator.layers
+            for layer in given_layers(estimator.layers)
             if isinstance(layer, Dropout | SpatialDropout) and layer.rate > LARGE_FRACTION
         ]
     for name in names:

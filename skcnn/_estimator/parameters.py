@@ -11,7 +11,14 @@ from sklearn.metrics import get_scorer, get_scorer_names, mean_squared_error
 
 from skcnn._checks import check_number, with_inner
 from skcnn._data.sklearn_compat import HasMethods, Interval, Options, StrOptions
-from skcnn._estimator.blocks import ACTIVATIONS, POOLINGS, Architecture
+from skcnn._estimator.blocks import (
+    ACTIVATIONS,
+    ARCHITECTURES,
+    GLOBAL_POOLINGS,
+    POOLINGS,
+    Architecture,
+    given_layers,
+)
 from skcnn._training.epochs import TrainingSettings
 from skcnn._training.stopping import Patience
 from skcnn.augmentation import Augmentation, Compose
@@ -60,9 +67,12 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
     "activation": [StrOptions(set(ACTIVATIONS)), Activation],
     "dropout": [Interval(Real, 0, 1, closed="left")],
-    "layers": [tuple, list, None],
+    "layers": [StrOptions(set(ARCHITECTURES)), tuple, list, None],
     "block_dropout": [Interval(Real, 0, 1, closed="left")],
     "batch_norm": ["boolean"],
+    "global_pooling": [StrOptions(set(GLOBAL_POOLINGS)), None],
+    "residual": ["boolean"],
+    "convolutions_per_block": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
     "augment": [Augmentation, callable, tuple, list, None],
     "image_shape": [tuple, list, np.ndarray, Interval(Integral, 1, None, closed="left"), None],
     "channels": [StrOptions({"last", "first"})],
@@ -238,7 +248,9 @@ def check_full_batch(estimator: Any) -> None:
     clash = [f"{name}={getattr(estimator, name)!r}" for name in names]
     if estimator.layers is not None:
         kinds = Dropout | BatchNorm
-        layers = each_layer(each for each in estimator.layers if isinstance(each, Layer))
+        layers = each_layer(
+            each for each in given_layers(estimator.layers) if isinstance(each, Layer)
+        )
         clash += [str(layer) for layer in layers if isinstance(layer, kinds)]
     if clash:
         raise ValueError(

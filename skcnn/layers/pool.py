@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skcnn._checks import per_axis
-from skcnn._engine.convolution.geometry import Axis
+from skcnn._engine.convolution.geometry import Axis, Padding, sliding_axes
 from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
 from skcnn.layers.base import Array, Layer, Parameters, Shape, spatial_shape
@@ -28,10 +28,14 @@ class Pool(Layer):
         Size of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
         Step between neighboring windows. None: `pool_size`, so that windows do not overlap.
+    padding : "valid", "same", int or tuple, default="valid"
+        As for :class:`Conv`. What is outside counts for nothing, neither as a maximum nor in a
+        mean; "same" with a stride of 1 keeps the shape.
     """
 
     pool_size: int | tuple[int, ...] = 2
     stride: int | tuple[int, ...] | None = None
+    padding: Padding = "valid"
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return the number of whole windows along each axis; channels stay."""
@@ -61,11 +65,47 @@ class Pool(Layer):
         rank = len(lengths)
         size = per_axis(self.pool_size, rank, "pool_size")
         stride = size if self.stride is None else per_axis(self.stride, rank, "stride")
+        size = tuple(min(k, length) for k, length in zip(size, lengths, strict=True))
         positions = (*range(rank - 1), rank)  # channels are before the last spatial axis
-        return [
-            (position, Axis(length, min(k, length), s))
-            for position, length, k, s in zip(positions, lengths, size, stride, strict=True)
-        ]
+        axes = sliding_axes(lengths, size, stride, self.padding)
+        if any(axis.before >= axis.kernel or axis.after >= axis.kernel for axis in axes):
+            raise ValueError(
+                f"padding={self.padding!r} leaves windows of pool_size={size} with nothing to "
+                f"pool. Use less padding than the window has elements."
+            )
+        return list(zip(positions, axes, strict=True))
+
+    def _padded_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape with what padding adds."""
+        shape = list(input_shape)
+        for position, axis in self._axes(input_shape):
+            shape[position] += axis.before + axis.after
+        return tuple(shape)
+
+    def _inside(self, input_shape: Shape) -> tuple[slice, ...]:
+        """Return where the input is within the padded array."""
+        inside = [slice(None)] * len(input_shape)
+        for position, axis in self._axes(input_shape):
+            inside[position] = slice(axis.before, axis.before + axis.length)
+        return tuple(inside)
+
+    def _padded(self, x: Array, workspace: Workspace, value: float) -> Array:
+        """Return x with `value` around it."""
+        shape = self._padded_shape(x.shape[:-1])
+        if shape == x.shape[:-1]:
+            return x
+        padded = workspace.buffer("padded", (*shape, x.shape[-1]), x.dtype)
+        padded.fill(value)
+        padded[self._inside(x.shape[:-1])] = x
+        return padded
+
+    def _unpadded(self, dx: Array, input_shape: Shape, workspace: Workspace) -> Array:
+        """Return the gradient without what padding added."""
+        if dx.shape[:-1] == input_shape:
+            return dx
+        inner = workspace.buffer("unpadded", (*input_shape, dx.shape[-1]), dx.dtype)
+        np.copyto(inner, dx[self._inside(input_shape)])
+        return inner
 
 
 class AxisPooling(NamedTuple):
@@ -97,9 +137,10 @@ class AxisPooling(NamedTuple):
 @lru_cache(maxsize=1024)
 def _steps(layer: Pool, input_shape: Shape) -> tuple[AxisPooling, ...]:
     """Return the poolings by one axis each that make up the pooling."""
-    steps, shape = [], input_shape
+    steps, shape = [], layer._padded_shape(input_shape)
     interleaved = len(input_shape) - 1 if layer._reads_groups else None
-    for position, axis in layer._axes(input_shape):
+    for position, own in layer._axes(input_shape):
+        axis = Axis(shape[position], own.kernel, own.stride)  # of the padded array
         pooled = (*shape[:position], axis.output, *shape[position + 1 :])
         if axis.kernel > 1 or axis.stride > 1:
             before = (slice(None),) * position
@@ -128,11 +169,15 @@ class MaxPool(Pool):
         Size of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
         Step between neighboring windows. None: `pool_size`, so that windows do not overlap.
+    padding : "valid", "same", int or tuple, default="valid"
+        As for :class:`Conv`. What is outside counts for nothing, neither as a maximum nor in a
+        mean; "same" with a stride of 1 keeps the shape.
     """
 
     @property
     def _traits(self) -> Trait:
-        return Trait.POOLING | Trait.MAXIMUM if type(self) is MaxPool else Trait.NONE
+        plain = type(self) is MaxPool and self.padding == "valid"
+        return Trait.POOLING | Trait.MAXIMUM if plain else Trait.NONE
 
     def _interleaved(self) -> MaxPool:
         return InterleavedMaxPool(self.pool_size, self.stride)
@@ -141,8 +186,8 @@ class MaxPool(Pool):
         self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
     ) -> tuple[Array, Any]:
         """Take the maximum of each window; in training, note which comparisons were won."""
-        steps = _steps(self, x.shape[:-1])
-        wins = []
+        input_shape, steps, wins = x.shape[:-1], _steps(self, x.shape[:-1]), []
+        x = self._padded(x, workspace, -np.inf)
         for step in steps:
             pooled = (*step.after, x.shape[-1])
             y = workspace.buffer(f"y{step.position}", pooled, x.dtype)
@@ -155,7 +200,7 @@ class MaxPool(Pool):
                 best = np.maximum(best, challenger, out=y)
             x = best
             wins.append(won)
-        return x, (steps, wins)
+        return x, (input_shape, steps, wins)
 
     def backward(
         self,
@@ -170,7 +215,8 @@ class MaxPool(Pool):
         """Pass dy to the winners, the last comparison first; the rest is the first element's."""
         if not need_dx:
             return None
-        for step, won in zip(*(reversed(part) for part in cache), strict=True):
+        input_shape, *parts = cache
+        for step, won in zip(*(reversed(part) for part in parts), strict=True):
             dx = step.gradient_buffer(dy, workspace)
             if step.overlaps:
                 part = workspace.buffer(f"part{step.position}", dy.shape, dy.dtype)
@@ -178,7 +224,7 @@ class MaxPool(Pool):
             else:
                 _give_to_winners(step, dy, won, dx)
             dy = dx
-        return dy
+        return self._unpadded(dy, input_shape, workspace)
 
 
 @dataclass(frozen=True)
@@ -222,17 +268,35 @@ class AveragePool(Pool):
         Size of a window, for all spatial axes or for each; clipped to the axis.
     stride : int or tuple of int, default=None
         Step between neighboring windows. None: `pool_size`, so that windows do not overlap.
+    padding : "valid", "same", int or tuple, default="valid"
+        As for :class:`Conv`. What is outside counts for nothing, neither as a maximum nor in a
+        mean; "same" with a stride of 1 keeps the shape.
     """
 
     @property
     def _traits(self) -> Trait:
-        return Trait.POOLING if type(self) is AveragePool else Trait.NONE
+        plain = type(self) is AveragePool and self.padding == "valid"
+        return Trait.POOLING if plain else Trait.NONE
+
+    def _factor(self, input_shape: Shape) -> Array | float:
+        """Return one over the number of elements of windows, of each at the padded edges."""
+        axes = self._axes(input_shape)
+        if not any(axis.before or axis.after for _, axis in axes):
+            return float(1 / prod(axis.kernel for _, axis in axes))
+        counts = np.ones((1,) * (len(input_shape) + 1))
+        for position, axis in axes:
+            first = np.arange(axis.output) * axis.stride - axis.before
+            inside = np.minimum(first + axis.kernel, axis.length) - np.maximum(first, 0)
+            counts = counts * inside.reshape(-1, *[1] * (len(input_shape) - position))
+        factor: Array = 1 / counts
+        return factor
 
     def forward(
         self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
     ) -> tuple[Array, Any]:
         """Add up the elements of each window, axis by axis, then divide."""
-        steps = _steps(self, x.shape[:-1])
+        input_shape, steps = x.shape[:-1], _steps(self, x.shape[:-1])
+        x = self._padded(x, workspace, 0.0)
         for step in steps:
             y = workspace.buffer(f"y{step.position}", (*step.after, x.shape[-1]), x.dtype)
             np.copyto(y, step.element(x, 0))
@@ -240,8 +304,8 @@ class AveragePool(Pool):
                 y += step.element(x, j)
             x = y
         if steps:
-            x *= 1 / prod(step.axis.kernel for step in steps)
-        return x, steps
+            np.multiply(x, self._factor(input_shape), out=x, casting="same_kind")
+        return x, (input_shape, steps)
 
     def backward(
         self,
@@ -256,12 +320,13 @@ class AveragePool(Pool):
         """Distribute dy evenly over its window."""
         if not need_dx:
             return None
-        if cache:
-            dy *= 1 / prod(step.axis.kernel for step in cache)
-        for step in reversed(cache):
+        input_shape, steps = cache
+        if steps:
+            np.multiply(dy, self._factor(input_shape), out=dy, casting="same_kind")
+        for step in reversed(steps):
             dx = step.gradient_buffer(dy, workspace)
             for j in range(step.axis.kernel):
                 target = step.element(dx, j)
                 np.add(target, dy, out=target) if step.overlaps else np.copyto(target, dy)
             dy = dx
-        return dy
+        return self._unpadded(dy, input_shape, workspace)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from skcnn import ScratchCNNClassifier
-from skcnn._estimator.blocks import Architecture
+from skcnn import ScratchCNNClassifier, architectures
+from skcnn._estimator.blocks import ARCHITECTURES, Architecture
+from skcnn.architectures import fcn
 from skcnn.layers import (
     Activation,
     AveragePool,
@@ -14,6 +15,8 @@ from skcnn.layers import (
     Dense,
     Dropout,
     Flatten,
+    GlobalAveragePool,
+    GlobalMaxPool,
     Logistic,
     MaxPool,
     ReLU,
@@ -262,3 +265,57 @@ def test_errors_name_the_parameter_its_value_and_the_fix(parameters, words):
     with pytest.raises(ValueError, match=r".") as caught:
         build(**parameters)
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def names(layers):
+    return [type(layer).__name__ for layer in layers]
+
+
+@pytest.mark.parametrize(
+    ("pooling", "kind"), [("average", GlobalAveragePool), ("max", GlobalMaxPool)]
+)
+def test_global_pooling_is_in_the_place_of_flatten(pooling, kind):
+    layers = build((9, 9), n_filters=(2, 3), global_pooling=pooling)
+    assert layers[-2:] == (kind(), OUTPUT)
+    assert Flatten() not in layers
+
+
+def test_a_block_has_so_many_convolutions_and_the_first_has_the_stride():
+    counts = {"convolutions_per_block": (3, 1), "n_filters": (2, 3), "stride": (2, 1)}
+    made = build((12, 12), batch_norm=True, **counts)
+    block = ["Conv", "BatchNorm", "ReLU"]
+    assert names(made) == [*block * 3, "MaxPool", *block, "MaxPool", "Flatten", "Dense"]
+    convolutions = [layer for layer in made if isinstance(layer, Conv)]
+    assert [layer.stride for layer in convolutions] == [2, 1, 1, 1]
+    assert [layer.n_filters for layer in convolutions] == [2, 2, 2, 3]
+    assert not any(layer.use_bias for layer in convolutions)
+
+
+def test_residual_blocks_add_their_input_before_the_activation_and_the_pooling():
+    made = build(n_filters=(2, 3), residual=True, convolutions_per_block=2)
+    assert names(made) == ["Residual", "ReLU", "MaxPool"] * 2 + ["Flatten", "Dense"]
+    assert names(made[0].layers) == ["Conv", "ReLU", "Conv"]
+    single = build(n_filters=2, residual=True, batch_norm=True)
+    assert names(single[0].layers) == ["Conv", "BatchNorm"]
+
+
+def test_a_name_is_that_of_an_architecture():
+    made = build((30,), layers="fcn")
+    assert made[:-1] == tuple(layer.narrowed((30,)) for layer in fcn())
+    assert set(ARCHITECTURES) == set(architectures.__all__)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"layers": "fcn", "global_pooling": "max"}, "global_pooling='max' is for the blocks"),
+        ({"layers": [ReLU()], "residual": True}, "residual=True is for the blocks"),
+        ({"layers": "fnc"}, r"layers='fnc' must be a list of layers or one of the names \['fcn'"),
+        ({"residual": True, "padding": "valid"}, r"residual=True .* Use padding='same'"),
+        ({"convolutions_per_block": (1, 2)}, r"convolutions_per_block=.* has 2 entries"),
+        ({"convolutions_per_block": 0}, "convolutions_per_block=0 must be an integer"),
+    ],
+)
+def test_what_does_not_go_together_is_named(parameters, words):
+    with pytest.raises(ValueError, match=words):
+        build(**parameters)

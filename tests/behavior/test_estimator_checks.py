@@ -159,6 +159,8 @@ VARIANTS = [
     ("classifier", {"class_weight": "balanced"}, set()),
     ("classifier", {"batch_size": 8}, {EQUIVALENCE}),
     ("regressor", {"early_stopping": True}, {EQUIVALENCE}),
+    ("classifier", {"residual": True, "convolutions_per_block": 2, "n_filters": (4, 4)}, set()),
+    ("regressor", {"global_pooling": "average", "residual": True}, set()),
     ("classifier", {"augment": MIX}, {EQUIVALENCE}),
     ("regressor", {"augment": MIX}, {EQUIVALENCE}),
 ]

@@ -24,9 +24,18 @@ from hypothesis.stateful import (
 )
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.model_selection import GroupKFold, KFold, ShuffleSplit
 
 from skcnn import ScratchCNNClassifier, ScratchCNNRegressor
-from skcnn.augmentation import Compose, HorizontalFlip, RandomErasing, Rotation, Shift
+from skcnn.augmentation import (
+    Compose,
+    CutMix,
+    HorizontalFlip,
+    Mixup,
+    RandomErasing,
+    Rotation,
+    Shift,
+)
 from skcnn.layers import BatchNorm, Conv, Dense, Flatten, ReLU, Tanh
 from skcnn.optimizers import SGD, Adam
 from skcnn.schedules import Cosine, OneCycle, Plateau
@@ -57,12 +66,19 @@ VALUES = {
         [Conv(2, 2), BatchNorm(), Flatten(), Dense(3)],
         [Flatten(), Conv(2, 2)],
         ["conv"],
+        "resnet1d",
+        "lenet",
         3,
     ],
     "block_dropout": FRACTIONS,
     "batch_norm": FLAGS,
+    "global_pooling": [None, "average", "max", "min", True],
+    "residual": FLAGS,
+    "convolutions_per_block": [1, 2, (1,), (2, 1), np.int64(2), 0, -1, 1.5, "two", None],
     "augment": [
         None,
+        Mixup(),
+        [Shift(1), CutMix()],
         Shift(1),
         HorizontalFlip(),
         Rotation(20),
@@ -112,7 +128,7 @@ VALUES = {
     "tol": [None, 0, 1e-3, 10.0, -1, np.nan, HUGE],
     "n_iter_no_change": [1, 2, 0, 1.5, None],
     "early_stopping": FLAGS,
-    "validation_fraction": FRACTIONS,
+    "validation_fraction": [*FRACTIONS, KFold(3), ShuffleSplit(test_size=0.3), GroupKFold(2)],
     "scoring": ["loss", "accuracy", "f1_macro", "r2", "roc_auc", "neg_log_loss", "best", None],
     "class_weight": [None, "balanced", {0: 2.0}, {0: 0, 1: 1}, {"a": 1}, {9: 1}, "heavy", {0: -1}],
     "warm_start": FLAGS,

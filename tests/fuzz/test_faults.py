@@ -174,5 +174,5 @@ def test_a_joblib_file_that_ends_early_is_never_a_model(classifier, tmp_path):
     content = file.read_bytes()
     for length in range(0, len(content), 311):
         file.write_bytes(content[:length])
-        with pytest.raises((pickle.UnpicklingError, EOFError, ValueError, OSError)):
+        with pytest.raises((pickle.UnpicklingError, EOFError, IndexError, ValueError, OSError)):
             joblib.load(file)

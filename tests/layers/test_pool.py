@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skcnn._engine.convolution.geometry import sliding_axes
 from skcnn._engine.workspace import Workspace
 from skcnn.layers import AveragePool, MaxPool
 from skcnn.testing import check_layer
@@ -174,3 +175,58 @@ def test_pooling_of_flat_features_says_where_it_belongs():
         ValueError, match=r"MaxPool\(\) needs feature maps .* got \(8,\). Put it before"
     ):
         MaxPool().output_shape((8,))
+
+
+PADDED = [
+    ((7, 2), 3, 1, "same"),
+    ((7, 2), 2, 3, (1,)),
+    ((2, 9), 3, 1, "same"),
+    ((6, 2, 5), 3, 1, "same"),
+    ((6, 2, 5), (3, 2), (2, 1), (1, (0, 1))),
+    ((1, 2, 9), (1, 3), 1, "same"),
+    ((5, 2, 4), 2, None, ((1, 0), 1)),
+    ((4, 3, 2, 5), 3, (1, 2, 1), "same"),
+    ((2, 2, 2), 3, 1, "same"),
+]
+
+
+@pytest.mark.parametrize("kind", [MaxPool, AveragePool])
+@pytest.mark.parametrize(("input_shape", "size", "stride", "padding"), PADDED)
+def test_what_padding_adds_counts_for_nothing(
+    kind, input_shape, size, stride, padding, global_random_seed
+):
+    """As windows that reach beyond the edge and see what is there."""
+    layer = kind(size, stride, padding)
+    x = np.random.default_rng(global_random_seed).normal(size=(*input_shape, 2)) - 5
+    y, dx = forward_backward(layer, x)
+    *leading, _, last = input_shape
+    lengths = (*leading, last)
+    kernel = [min(k, n) for k, n in zip(per_axis(size, len(lengths)), lengths, strict=True)]
+    steps = kernel if stride is None else per_axis(stride, len(lengths))
+    axes = sliding_axes(lengths, tuple(kernel), tuple(steps), padding)
+    expected, expected_dx = np.full_like(y, np.nan), np.zeros_like(x)
+    for at in product(*(range(axis.output) for axis in axes)):
+        box = []
+        for o, axis in zip(at, axes, strict=True):
+            start = o * axis.stride - axis.before
+            box.append(slice(max(start, 0), start + axis.kernel))
+        box = (*box[:-1], slice(None), box[-1])
+        index = (*at[:-1], slice(None), at[-1])
+        function = np.max if kind is MaxPool else np.mean
+        expected[index] = function(x[box], axis=spatial_axes(x))
+        if kind is MaxPool:
+            expected_dx[box] += x[box] == x[box].max(axis=spatial_axes(x), keepdims=True)
+        else:
+            expected_dx[box] += x.shape[-3] * x.shape[-1] / x[box].size
+    np.testing.assert_allclose(y, expected, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(dx, expected_dx, rtol=0, atol=1e-13)
+    check_layer(layer, input_shape)
+
+
+@pytest.mark.parametrize("kind", [MaxPool, AveragePool])
+def test_a_window_of_padding_alone_is_refused(kind):
+    with pytest.raises(ValueError, match=r"padding=2 leaves windows of pool_size=\(2, 2\)"):
+        kind(2, padding=2).output_shape((6, 1, 6))
+    with pytest.raises(ValueError, match="padding='around' must be"):
+        kind(2, padding="around").output_shape((6, 1, 6))
+    assert kind(3, 1, "same").output_shape((6, 1, 5)) == (6, 1, 5)
