@@ -9,8 +9,10 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 
+from skcnn._data.indicators import as_indicator, warn_if_one_hot
 from skcnn._data.labels import check_classes, check_labels
 from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import Interval, StrOptions, _fit_context
@@ -18,9 +20,11 @@ from skcnn._data.validate import moderate_weights
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._estimator.base import BaseCNN
 from skcnn._estimator.class_targets import ClassTargets
+from skcnn._estimator.indicator_targets import IndicatorTargets
 from skcnn._estimator.parameters import AutoAlpha, can_continue
+from skcnn._estimator.targets import Targets
 from skcnn.layers import Activation
-from skcnn.losses import CrossEntropy
+from skcnn.losses import BinaryCrossEntropy, CrossEntropy
 from skcnn.optimizers import Optimizer
 from skcnn.schedules import Schedule
 from skcnn.weight_averaging import WeightAveraging
@@ -28,6 +32,8 @@ from skcnn.weight_averaging import WeightAveraging
 __all__ = ["ScratchCNNClassifier"]
 
 Array = npt.NDArray[Any]
+
+Learned = tuple[Targets, Data]
 
 
 class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
@@ -168,11 +174,12 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     scoring : str or callable, default="loss"
         The validation score; greater is better: "loss" (the negative loss), "accuracy",
         the name of another scikit-learn scorer, or ``scorer(estimator, X, y)``. Flat X is passed.
-    class_weight : dict or "balanced", default=None
+    class_weight : dict, list of dict or "balanced", default=None
         Factor of the sample weights of each class, in training and validation. A class that the
         dict does not name has the factor 1; a label that is no class of this y is passed over, but
         one at least must be. "balanced": inversely proportional to the sum of the class's sample
-        weights; `partial_fit` does not exist then.
+        weights; `partial_fit` does not exist then. For several labels a sample a list of dicts, one
+        for each label; weights are multiplied.
     warm_start : bool, default=False
         Whether another call of `fit` continues from the last one, for `max_iter` more epochs.
     n_jobs : int, default=None
@@ -189,7 +196,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Sorted labels.
+        Sorted labels; for several labels a sample the numbers of the columns of y.
     image_shape_ : tuple of int
         Shape of one image, channels last.
     network_ : Network
@@ -248,7 +255,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,
         "label_smoothing": [Interval(Real, 0, 1, closed="both")],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
     def __init__(
@@ -354,8 +361,9 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
             Images, flat or shaped, of any real dtype; `channels` says where theirs are.
-        y : array-like of shape (n_samples,)
-            Labels of any kind that can be sorted.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels of any kind that can be sorted; or for several labels a sample 1 for each label
+            that it has, and 0.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample. Samples of zero weight are left out.
         X_val : array-like of shape (n_val, n_features) or (n_val, *image_shape), default=None
@@ -423,9 +431,12 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
             is none of them, or if the architecture's parameters were changed in between.
         """
 
-        def learn_targets(data: Data, known: ClassTargets | None) -> tuple[ClassTargets, Data]:
-            all_classes = check_classes(classes, None if known is None else known.classes)
-            return ClassTargets.of_classes(data, all_classes, self.class_weight, self._loss)
+        def learn_targets(data: Data, known: Any) -> Learned:
+            if data.y.ndim == 2 or isinstance(known, IndicatorTargets):
+                return self._learn_targets(data, known, classes)
+            all_classes = check_classes(classes, known.classes if known else None)
+            loss = CrossEntropy(self.label_smoothing)
+            return ClassTargets.of_classes(data, all_classes, self.class_weight, loss)
 
         return with_numpy_settings(lambda: self._partial_fit(X, y, sample_weight, learn_targets))
 
@@ -439,8 +450,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
-            In the dtype of the labels seen in fit.
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            In the dtype of the labels seen in fit, or a matrix of 0 and 1.
         """
         return self._predict(X)
 
@@ -455,9 +466,11 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         Returns
         -------
         p : ndarray of shape (n_samples, n_classes)
-            In the working dtype, classes in the order of `classes_`.
+            In the working dtype, classes in the order of `classes_`. Those of several labels a
+            sample do not add up to 1.
         """
-        return np.ascontiguousarray(CrossEntropy().predict(self._outputs(X)).T)
+        outputs = self._outputs(X)
+        return np.ascontiguousarray(self._fitted.targets.loss.predict(outputs).T)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithm of the probability of each class, always finite.
@@ -472,7 +485,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         log_p : ndarray of shape (n_samples, n_classes)
             In the working dtype, classes in the order of `classes_`.
         """
-        return np.ascontiguousarray(CrossEntropy().predict_log(self._outputs(X)).T)
+        outputs = self._outputs(X)
+        return np.ascontiguousarray(self._fitted.targets.loss.predict_log(outputs).T)
 
     def decision_function(self, X: Any) -> Array:
         """Return the network's outputs before the softmax.
@@ -488,7 +502,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
             For two classes the output of the second less that of the first.
         """
         logits = self._outputs(X)
-        if len(self.classes_) <= 2:
+        if len(self.classes_) <= 2 and isinstance(self._fitted.targets, ClassTargets):
             with np.errstate(over="ignore"):
                 scores: Array = logits[-1] - logits[0]
             largest = np.finfo(scores.dtype).max
@@ -512,14 +526,32 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         accuracy : float
             Between 0 and 1.
         """
-        return float(super().score(X, check_labels(y), moderate_weights(sample_weight)))
+        labels = as_indicator(y)
+        labels = check_labels(y) if labels is None else labels
+        return float(super().score(X, labels, moderate_weights(sample_weight)))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
 
     def _check_y(self, y: Any, name: str) -> Array:
-        return check_labels(y, name)
+        indicator = as_indicator(y)
+        if indicator is None:
+            return check_labels(y, name)
+        if name == "y":
+            warn_if_one_hot(indicator)
+        return indicator
 
-    def _learn_targets(self, data: Data, known: ClassTargets | None) -> tuple[ClassTargets, Data]:
-        return ClassTargets.learn(data, self.class_weight, self._loss, known)
-
-    @property
-    def _loss(self) -> CrossEntropy:
-        return CrossEntropy(self.label_smoothing)
+    def _learn_targets(self, data: Data, known: Any, classes: Any = None) -> Learned:
+        """Return labels or several labels a sample; `classes` is for partial_fit."""
+        if data.y.ndim == 2:
+            logistic = BinaryCrossEntropy(self.label_smoothing)
+            return IndicatorTargets.learn(data, self.class_weight, logistic, known, classes)
+        if isinstance(known, IndicatorTargets):
+            raise ValueError(
+                f"y has one label a sample, but that of the first call has {known.n_outputs}. Pass "
+                f"a matrix of 0 and 1 with as many columns, or fit a clone to start again."
+            )
+        loss = CrossEntropy(self.label_smoothing)
+        return ClassTargets.learn(data, self.class_weight, loss, known)

@@ -70,17 +70,14 @@ def _look_of(y: Any, array: str) -> str:
     values = np.asarray(y)
     outputs = (
         "MultiOutputClassifier of sklearn.multioutput fits a network for each column; several "
-        "numbers a sample are a case for ScratchCNNRegressor."
+        "numbers a sample are a case for ScratchCNNRegressor; several labels a sample are a "
+        "matrix of 0 and 1 and nothing else."
     )
     try:
         numbers = values.astype(np.float64)
     except (TypeError, ValueError):
         return f"It looks like several outputs, one in each column: {outputs}"
     remedy = f"pass {array}.argmax(axis=1)."
-    if np.isin(numbers, (0, 1)).all():
-        if (numbers.sum(axis=1) == 1).all():
-            return f"It looks one-hot encoded: {remedy}"
-        return f"It looks like an indicator of several labels a sample: {outputs}"
     if np.isin(numbers, (-1, 1)).all() and ((numbers == 1).sum(axis=1) == 1).all():
         return f"It looks one-hot encoded, with -1 in place of 0: {remedy}"
     if (numbers >= 0).all() and np.allclose(numbers.sum(axis=1), 1):

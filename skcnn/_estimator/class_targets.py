@@ -64,6 +64,7 @@ class ClassTargets:
         ValueError
             If y is not made of labels, or of others than before.
         """
+        _check_one_dict(class_weight)
         check_classification_targets(data.y)
         labels, codes = np.unique(data.y, return_inverse=True)
         data, weights = _weighted(replace(data, codes=codes), labels, class_weight)
@@ -85,6 +86,7 @@ class ClassTargets:
         cls, data: Data, classes: Array, class_weight: Any, loss: Loss
     ) -> tuple[ClassTargets, Data]:
         """Return targets with given classes, and data as in :meth:`learn`."""
+        _check_one_dict(class_weight)
         left_out = [label for label, weight in (class_weight or {}).items() if not weight]
         labels = with_labels(classes, left_out)
         data, weights = _weighted(replace(data, codes=encode(data.y, labels)), labels, class_weight)
@@ -143,6 +145,7 @@ class ClassTargets:
 
     def weigh(self, data: Data) -> Data:
         """Multiply weights by those of the classes."""
+        _check_one_label(data.y, "y_val")
         if self.weights is None:
             return data
         factors = self.weights.weights[encode(data.y, self.weights.classes, "y_val")]
@@ -166,3 +169,21 @@ def _weighted(data: Data, labels: Array, class_weight: Any) -> tuple[Data, Class
     weights = weight_of_each_class(class_weight, labels, data.codes, data.weights)
     name = "sample_weight times class_weight"
     return data.weighted_by(weights[data.codes], name), ClassWeights(labels, weights)
+
+
+def _check_one_dict(class_weight: Any) -> None:
+    """Raise a ValueError if there are weights for several labels a sample."""
+    if isinstance(class_weight, list):
+        raise ValueError(
+            f"class_weight={class_weight!r} is a list, as for several labels a sample, but y has "
+            f"one. Pass one dict, or 'balanced'."
+        )
+
+
+def _check_one_label(y: Array, name: str) -> None:
+    """Raise a ValueError if there are several labels a sample."""
+    if y.ndim > 1:
+        raise ValueError(
+            f"{name} has shape {y.shape}, but the y of the first fit has one label a sample. Pass "
+            f"labels, as {name}.argmax(axis=1) gives them of a one-hot encoding."
+        )

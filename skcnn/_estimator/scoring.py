@@ -61,7 +61,7 @@ def validation_score(
     images = held_out.chosen_images
 
     def advice(reason: str) -> str:
-        lacking = is_classifier(estimator) and len(np.unique(held_out.y)) < fitted.targets.n_outputs
+        lacking = is_classifier(estimator) and bool(_absent(held_out.y, fitted.targets.n_outputs))
         return _advice(estimator, scoring, reason, lacking=lacking)
 
     def score(network: Network) -> Any:
@@ -84,7 +84,9 @@ def validation_score(
     if isinstance(scorer, _BaseScorer):  # a function of the user's may count its calls
         right, *wrong = fitted.targets.example_outputs(fitted.samples(held_out, "y_val").targets)
         strict = isinstance(scoring, str) or _is_of_sklearn(scorer)
-        value, reason = _ask(lambda: score_of(right), strict=strict)
+        # a sample without any label is no fault of the validation set
+        several = is_classifier(estimator) and held_out.y.ndim == 2
+        value, reason = _ask(lambda: score_of(right), strict=strict and not several)
         if not reason:
             _, reason = _ask(lambda: score(fitted.network))
         if not reason and strict:
@@ -93,6 +95,12 @@ def validation_score(
             raise ValueError(advice(reason))
         return warning_once(named_score)
     return warning_once(score)
+
+
+def _absent(y: Array, n_outputs: int) -> int:
+    """Return how many classes, or labels of a matrix, no sample has."""
+    present = len(np.unique(y)) if y.ndim == 1 else np.count_nonzero(y.any(axis=0))
+    return n_outputs - int(present)
 
 
 def _is_of_sklearn(scorer: Any) -> bool:

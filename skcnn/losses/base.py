@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from skcnn._engine.workspace import Workspace
@@ -63,3 +64,9 @@ class Loss:
     def predict(self, outputs: Array) -> Array:
         """Return predictions for outputs, of the same shape."""
         raise NotImplementedError(f"{type(self).__name__} has no predict.")
+
+    def predict_log(self, outputs: Array) -> Array:
+        """Return the logarithm of predictions that are probabilities."""
+        predictions = self.predict(outputs)
+        log_p: Array = np.log(np.maximum(predictions, np.finfo(predictions.dtype).tiny))
+        return log_p

@@ -102,15 +102,8 @@ def test_a_column_of_a_data_frame_is_understood(X, make_classifier):
 ONE_HOT = np.eye(3)[CODES]
 SEVERAL = np.c_[ONE_HOT[:, :2], ONE_HOT[:, 0]]
 LOOKS = {
-    "one-hot": (ONE_HOT, r"looks one-hot encoded: pass y.argmax\(axis=1\)"),
-    "one-hot, bool": (ONE_HOT > 0, "one-hot"),
-    "one-hot frame": (pd.DataFrame(ONE_HOT), r"one-hot .* pass np.asarray\(y\).argmax\(axis=1\)"),
-    "one-hot nullable frame": (pd.DataFrame(ONE_HOT).astype("Int64"), "one-hot"),
-    "one-hot, polars": (pl.DataFrame(ONE_HOT), "one-hot"),
     "one-hot, -1": (2 * ONE_HOT - 1, "one-hot encoded, with -1 in place of 0"),
     "probabilities": (0.7 * ONE_HOT + 0.1, "probabilities of classes.*argmax"),
-    "several labels": (SEVERAL, "indicator of several labels.*MultiOutputClassifier"),
-    "no label": (np.zeros((N, 2)), "indicator of several labels.*MultiOutputClassifier"),
     "outputs": (np.c_[CODES, CODES % 2], "several outputs.*MultiOutputClassifier"),
     "texts": (np.c_[NAMES, NAMES], "several outputs.*MultiOutputClassifier"),
     "frame": (pd.DataFrame({"a": NAMES, "b": CODES}), "several outputs.*MultiOutputClassifier"),
@@ -174,16 +167,6 @@ MIXED = {
 def test_labels_of_mixed_types_are_a_clear_error(kind, X, make_classifier):
     with pytest.raises(ValueError, match=r"^y mixes .*str.*all strings or all numbers"):
         make_classifier().fit(X, MIXED[kind])
-
-
-@pytest.mark.parametrize("container", [np.array, list, pd.DataFrame, pl.DataFrame])
-def test_one_hot_labels_are_an_error_that_suggests_argmax(container, X, make_classifier):
-    one_hot = np.eye(3, dtype=int)[CODES]
-    y = one_hot.tolist() if container is list else container(one_hot)
-    with pytest.raises(ValueError, match=r"y has shape \(60, 3\).*argmax\(axis=1\)"):
-        make_classifier().fit(X, y)
-    with pytest.raises(ValueError, match=r"y has shape \(60, 3\).*argmax\(axis=1\)"):
-        make_classifier().partial_fit(X, y, classes=[0, 1, 2])
 
 
 def test_labels_of_three_axes_are_an_error(X, make_classifier):

@@ -13,7 +13,7 @@ from tests.support.estimators import make_classifier, make_regressor, unchanged
 
 
 def one_hot(y):
-    return np.eye(10)[y]
+    return 2 * np.eye(10)[y] - 1
 
 
 def with_value(X, value):
@@ -78,7 +78,7 @@ CASES = {
     "X without samples": ({}, r"0 sample", lambda X: X[:0]),
     "X without columns": ({}, r"0 feature", lambda X: X[:, :0]),
     "X of fewer samples than y": ({}, "inconsistent numbers of samples", lambda X: X[:-1]),
-    "one-hot y": ({}, r"y has shape \(300, 10\).*argmax\(axis=1\)", None, one_hot),
+    "one-hot y of -1": ({}, r"y has shape \(300, 10\).*argmax\(axis=1\)", None, one_hot),
     "y of two columns": ({}, r"y has shape \(300, 2\)", None, lambda y: np.stack([y, y], 1)),
     "y of None": ({}, "requires y to be passed", None, lambda y: None),
     "diverging": ({"learning_rate": 1e30}, r"epoch 1 with learning_rate=1e\+30.*smaller"),

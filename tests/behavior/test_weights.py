@@ -328,7 +328,7 @@ def test_class_weights_name_labels_of_any_type(y, class_weight):
         ({0: None}, r"class_weight\[0\]=None"),
         (dict.fromkeys(range(5), 0), "sample_weight times class_weight is zero for every sample"),
         ("even", "'class_weight' parameter"),
-        ([1, 2], "'class_weight' parameter"),
+        ([1, 2], r"class_weight=\[1, 2\] is a list, as for several labels"),
     ],
     ids=str,
 )

@@ -130,7 +130,17 @@ VALUES = {
     "early_stopping": FLAGS,
     "validation_fraction": [*FRACTIONS, KFold(3), ShuffleSplit(test_size=0.3), GroupKFold(2)],
     "scoring": ["loss", "accuracy", "f1_macro", "r2", "roc_auc", "neg_log_loss", "best", None],
-    "class_weight": [None, "balanced", {0: 2.0}, {0: 0, 1: 1}, {"a": 1}, {9: 1}, "heavy", {0: -1}],
+    "class_weight": [
+        None,
+        "balanced",
+        {0: 2.0},
+        {0: 0, 1: 1},
+        {"a": 1},
+        {9: 1},
+        "heavy",
+        {0: -1},
+        [{0: 2}] * 3,
+    ],
     "warm_start": FLAGS,
     "n_jobs": [None, 1, 2, -1, 0, 1.5, "2"],
     "random_state": [0, None, 7, np.random.RandomState(1), -1, "seed", 1.5],
@@ -138,7 +148,7 @@ VALUES = {
 }
 ORIGINS = ["noise", "constant", "bytes", "huge", "tiny", "NaN", "infinity", "text"]
 FORMS = ["flat", "shaped", "list", "frame", "sparse", "Fortran", "strided", "1-D"]
-LABELS = ["numbers", "strings", "booleans", "one class", "NaN", "mixed", "2-D", "short"]
+LABELS = ["numbers", "strings", "booleans", "one class", "NaN", "mixed", "2-D", "sets", "short"]
 WEIGHTS = ["none", "any", "some zeros", "all zeros", "negative", "NaN", "wide"]
 
 
@@ -180,6 +190,7 @@ def targets_of(kind, n, rng, *, classes):
         "NaN": lambda: np.where(np.arange(n) == 0, np.nan, y),
         "mixed": lambda: [None, "a", *y[2:].tolist()],
         "2-D": lambda: np.column_stack([y, y]),
+        "sets": lambda: rng.integers(0, 2, (n, 3)),
         "short": lambda: y[:-1],
     }
     return ways.get(kind, lambda: y)()
