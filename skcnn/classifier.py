@@ -24,7 +24,7 @@ from skcnn._estimator.indicator_targets import IndicatorTargets
 from skcnn._estimator.parameters import AutoAlpha, can_continue
 from skcnn._estimator.targets import Targets
 from skcnn.layers import Activation
-from skcnn.losses import BinaryCrossEntropy, CrossEntropy
+from skcnn.losses import BinaryCrossEntropy, CrossEntropy, Loss
 from skcnn.optimizers import Optimizer
 from skcnn.schedules import Schedule
 from skcnn.weight_averaging import WeightAveraging
@@ -130,6 +130,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         ``1 - learning_rate * alpha``. Biases do not. With "lbfgs" it is an L2 term: ``alpha / 2``
         times the sum of the squares of these weights is added to the loss, which is a mean.
         "auto": 0.1, and 0.001 with "lbfgs".
+    loss : "cross_entropy" or Loss, default="cross_entropy"
+        The training loss: cross-entropy of softmax probabilities, or for several labels a sample of
+        a logistic probability for each; or a :class:`~skcnn.losses.Loss` of your own, which gets
+        class indices, or the matrix of labels, and whose `predict` gives probabilities.
     label_smoothing : float, default=0.0
         Fraction of each target's probability that is spread evenly over all classes.
     augment : Augmentation, callable, or sequence of them, default=None
@@ -254,6 +258,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     _auto_alpha: ClassVar[AutoAlpha] = AutoAlpha(weight_decay=0.1, l2=0.001)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,
+        "loss": [StrOptions({"cross_entropy"}), Loss],
         "label_smoothing": [Interval(Real, 0, 1, closed="both")],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
@@ -284,6 +289,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         learning_rate: float = 3e-3,
         learning_rate_schedule: str | Schedule | Callable[[int], float] = "cosine",
         alpha: float | str = "auto",
+        loss: Any = "cross_entropy",
         label_smoothing: float = 0.0,
         augment: Any = None,
         max_grad_norm: float | None = None,
@@ -325,6 +331,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         self.learning_rate = learning_rate
         self.learning_rate_schedule = learning_rate_schedule
         self.alpha = alpha
+        self.loss = loss
         self.label_smoothing = label_smoothing
         self.augment = augment
         self.max_grad_norm = max_grad_norm
@@ -435,7 +442,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
             if data.y.ndim == 2 or isinstance(known, IndicatorTargets):
                 return self._learn_targets(data, known, classes)
             all_classes = check_classes(classes, known.classes if known else None)
-            loss = CrossEntropy(self.label_smoothing)
+            loss = self._loss(CrossEntropy)
             return ClassTargets.of_classes(data, all_classes, self.class_weight, loss)
 
         return with_numpy_settings(lambda: self._partial_fit(X, y, sample_weight, learn_targets))
@@ -546,12 +553,24 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     def _learn_targets(self, data: Data, known: Any, classes: Any = None) -> Learned:
         """Return labels or several labels a sample; `classes` is for partial_fit."""
         if data.y.ndim == 2:
-            logistic = BinaryCrossEntropy(self.label_smoothing)
+            logistic = self._loss(BinaryCrossEntropy)
             return IndicatorTargets.learn(data, self.class_weight, logistic, known, classes)
         if isinstance(known, IndicatorTargets):
             raise ValueError(
                 f"y has one label a sample, but that of the first call has {known.n_outputs}. Pass "
                 f"a matrix of 0 and 1 with as many columns, or fit a clone to start again."
             )
-        loss = CrossEntropy(self.label_smoothing)
+        loss = self._loss(CrossEntropy)
         return ClassTargets.learn(data, self.class_weight, loss, known)
+
+    def _loss(self, kind: type[BinaryCrossEntropy] | type[CrossEntropy]) -> Loss:
+        """Return the training loss: of this kind, or the user's own."""
+        if isinstance(self.loss, str):
+            return kind(self.label_smoothing)
+        if self.label_smoothing:
+            raise ValueError(
+                f"label_smoothing={self.label_smoothing} is for loss='cross_entropy', but loss="
+                f"{self.loss!r}. Leave one of them out."
+            )
+        loss: Loss = self.loss
+        return loss

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
 import numpy.typing as npt
 from sklearn.base import RegressorMixin
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 
@@ -16,9 +18,14 @@ from skcnn._data.validate import moderate_weights
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._estimator.base import BaseCNN
 from skcnn._estimator.number_targets import NumberTargets
-from skcnn._estimator.parameters import AutoAlpha, can_continue, scorer_names_for_regression
+from skcnn._estimator.parameters import (
+    REGRESSION_LOSSES,
+    AutoAlpha,
+    can_continue,
+    scorer_names_for_regression,
+)
 from skcnn.layers import Activation
-from skcnn.losses import AbsoluteError, Loss, SquaredError
+from skcnn.losses import Loss
 from skcnn.optimizers import Optimizer
 from skcnn.schedules import Schedule
 from skcnn.weight_averaging import WeightAveraging
@@ -26,8 +33,6 @@ from skcnn.weight_averaging import WeightAveraging
 __all__ = ["ScratchCNNRegressor"]
 
 Array = npt.NDArray[Any]
-
-LOSSES: dict[str, type[Loss]] = {"squared_error": SquaredError, "absolute_error": AbsoluteError}
 
 
 class ScratchCNNRegressor(RegressorMixin, BaseCNN):
@@ -70,10 +75,17 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         `batch_norm` and `convolutions_per_block`. The output layer is added. A name is that of a
         function of :mod:`skcnn.architectures`, called without arguments: "fcn", "inception_time",
         "lenet5", "resnet", "resnet1d", "vgg" or "wide_resnet".
-    loss : {"squared_error", "absolute_error"}, default="squared_error"
-        The training loss, of standardized targets, averaged over outputs: half the squared error,
-        which is minimal at the mean, or the absolute error, which is minimal at the median, so that
-        outliers hardly count.
+    loss : str or Loss, default="squared_error"
+        The training loss, of standardized targets, averaged over outputs: "squared_error", half of
+        it, minimal at the mean; "absolute_error", minimal at the median, so that outliers hardly
+        count; in between "huber" and "log_cosh"; for counts and rates "poisson", whose predictions
+        are positive; "quantile", by itself the median. An instance of :mod:`skcnn.losses` says
+        more: ``Huber(delta=2)`` in standard deviations of y, ``Quantile(0.9)``, or several
+        quantiles, ``Quantile((0.1, 0.5, 0.9))``, which are the last axis of predictions. So may be
+        a :class:`~skcnn.losses.Loss` of your own.
+    nan_targets : {"error", "ignore"}, default="error"
+        Whether NaN in y is an error, or a missing entry that counts for nothing: not in the loss,
+        not in mean and deviation, not in scores. The other columns of its sample count.
     block_dropout : float, default=0.0
         Probability that a whole feature map is set to zero in training, after each block.
     batch_norm : bool, default=False
@@ -243,7 +255,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
     _auto_alpha: ClassVar[AutoAlpha] = AutoAlpha(weight_decay=0.0, l2=0.0)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,
-        "loss": [StrOptions(set(LOSSES))],
+        "loss": [StrOptions(set(REGRESSION_LOSSES)), Loss],
+        "nan_targets": [StrOptions({"error", "ignore"})],
         "scoring": [StrOptions({"loss", *scorer_names_for_regression()}), callable],
     }
 
@@ -260,7 +273,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         dropout: float = 0.0,
         layers: Any = None,
         *,
-        loss: str = "squared_error",
+        loss: Any = "squared_error",
+        nan_targets: Literal["error", "ignore"] = "error",
         block_dropout: float = 0.0,
         batch_norm: bool = False,
         global_pooling: str | None = None,
@@ -301,6 +315,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         self.dropout = dropout
         self.layers = layers
         self.loss = loss
+        self.nan_targets = nan_targets
         self.block_dropout = block_dropout
         self.batch_norm = batch_norm
         self.global_pooling = global_pooling
@@ -349,7 +364,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
             Images, flat or shaped, of any real dtype; `channels` says where theirs are.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Finite numbers.
+            Numbers, finite but for NaN with ``nan_targets="ignore"``.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample. Samples of zero weight are left out.
         X_val : array-like of shape (n_val, n_features) or (n_val, *image_shape), default=None
@@ -398,7 +413,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
             Images, flat or shaped, of any real dtype; `channels` says where theirs are.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Finite numbers.
+            Numbers, finite but for NaN with ``nan_targets="ignore"``.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each sample. Samples of zero weight are left out.
 
@@ -428,12 +443,14 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         Returns
         -------
         y : ndarray of float64 of shape (n_samples,) or (n_samples, n_outputs)
-            In the form of the y seen in fit.
+            In the form of the y seen in fit. Several quantiles are one more axis at the end.
         """
         return self._predict(X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination R2, a mean over outputs.
+
+        Of several quantiles it is the mean of D2, the fraction of the pinball loss explained.
 
         Parameters
         ----------
@@ -449,7 +466,20 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         r2 : float
             At most 1; predicting the mean of y gives 0.
         """
-        return float(super().score(X, y, moderate_weights(sample_weight)))
+        numbers, weights = self._check_y(y, "y"), moderate_weights(sample_weight)
+        predicted = self.predict(X)
+        several = predicted.ndim > numbers.ndim
+        if not several and not np.isnan(numbers).any():
+            return float(r2_score(y, predicted, sample_weight=weights))
+        loss = self._fitted.targets.loss
+        quantiles = loss.quantiles if several else (None,)
+        each = predicted if several else predicted[..., np.newaxis]
+        scores = [
+            _score_of_column(*columns, weights, quantile)
+            for quantile, part in zip(quantiles, np.moveaxis(each, -1, 0), strict=True)
+            for columns in zip(_columns(numbers), _columns(part), strict=True)
+        ]
+        return float(np.mean(scores))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -457,7 +487,22 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         return tags
 
     def _check_y(self, y: Any, name: str) -> Array:
-        return NumberTargets.check(y, name)
+        return NumberTargets.check(y, name, self.nan_targets)
 
     def _learn_targets(self, data: Data, known: NumberTargets | None) -> tuple[NumberTargets, Data]:
-        return NumberTargets.learn(data, LOSSES[self.loss](), known), data
+        loss = REGRESSION_LOSSES[self.loss]() if isinstance(self.loss, str) else self.loss
+        return NumberTargets.learn(data, loss, known), data
+
+
+def _columns(numbers: Array) -> Array:
+    """Return the columns of numbers."""
+    return numbers.reshape(len(numbers), -1).T
+
+
+def _score_of_column(y: Array, predicted: Array, weights: Any, quantile: float | None) -> float:
+    """Return R2 of the entries that are not missing, or D2 of a quantile."""
+    kept = ~np.isnan(y)
+    weights = None if weights is None else np.asarray(weights)[kept]
+    if quantile is None:
+        return float(r2_score(y[kept], predicted[kept], sample_weight=weights))
+    return float(d2_pinball_score(y[kept], predicted[kept], sample_weight=weights, alpha=quantile))

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import entr
 from sklearn.utils.multiclass import check_classification_targets
 
 from skcnn._data.class_weights import weight_of_each_class
 from skcnn._data.labels import encode, with_labels
 from skcnn._data.samples import Data
-from skcnn.losses import Loss
+from skcnn._engine.workspace import Workspace
+from skcnn.losses import CrossEntropy, Loss
 
 Array = npt.NDArray[Any]
 
@@ -114,10 +116,15 @@ class ClassTargets:
         return "the class frequencies"
 
     def loss_of_constant(self, targets: Array, weights: Array | None) -> float:
-        """Return the entropy of the weighted frequencies."""
+        """Return the entropy of the weighted frequencies; of another loss, what they cost."""
         counts = np.bincount(targets, weights, self.n_outputs)
-        p = counts[counts > 0] / counts.sum()
-        return float(-(p @ np.log(p)))
+        p = counts / counts.sum()
+        if isinstance(self.loss.measured, CrossEntropy):
+            return float(entr(p).sum())
+        logits = np.log(np.maximum(p, np.finfo(np.float64).tiny))
+        outputs = np.repeat(logits[:, None], len(targets), axis=1)
+        scale = 1 / len(targets) if weights is None else weights / len(targets)
+        return self.loss.measured.value_and_gradient(outputs, targets, scale, Workspace())[0]
 
     def strata(self, data: Data) -> Array:
         """Return the classes."""

@@ -24,6 +24,15 @@ from skcnn._training.stopping import Patience
 from skcnn.augmentation import Augmentation, Compose
 from skcnn.layers import Activation, BatchNorm, Dropout, Layer
 from skcnn.layers.base import each_layer
+from skcnn.losses import (
+    AbsoluteError,
+    Huber,
+    LogCosh,
+    Loss,
+    Poisson,
+    Quantile,
+    SquaredError,
+)
 from skcnn.optimizers import OPTIMIZERS, Optimizer
 from skcnn.schedules import SCHEDULES, Schedule
 from skcnn.weight_averaging import AVERAGINGS, WeightAveraging
@@ -103,12 +112,21 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
 }
 
 
+REGRESSION_LOSSES: dict[str, type[Loss]] = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "log_cosh": LogCosh,
+    "poisson": Poisson,
+    "quantile": Quantile,
+}
 # What names stand for: objects that have parameters of their own.
 NAMED: dict[str, dict[str, type]] = {
     "solver": {**OPTIMIZERS},
     "learning_rate_schedule": {**SCHEDULES},
     "weight_averaging": {**AVERAGINGS},
     "activation": {**ACTIVATIONS},
+    "loss": {**REGRESSION_LOSSES},
 }
 
 

@@ -260,5 +260,11 @@ class BatchGradient:
         correct = self._loss.correct(outputs, targets, weights)
         scale = 1 / n if weights is None else (weights / n).astype(outputs.dtype)
         value, dy = self._loss.value_and_gradient(outputs, targets, scale, self._losses[thread])
+        if getattr(dy, "shape", None) != outputs.shape:
+            raise ValueError(
+                f"loss={self._loss} returned a gradient of shape {getattr(dy, 'shape', None)} for "
+                f"outputs of shape {outputs.shape}. value_and_gradient must return (float, ndarray "
+                f"of the shape of the outputs)."
+            )
         network.backward(dy, caches, slot.gradients, workspaces, views=slot.views)
         return value, correct

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,21 @@ Array = npt.NDArray[Any]
 
 
 class Loss:
-    """A loss takes a network's outputs, batch last, and gives the gradient for them."""
+    """A loss takes a network's outputs, batch last, and gives the gradient for them.
+
+    Attributes
+    ----------
+    is_positive : bool
+        Whether numbers to predict are positive, and outputs their logarithms: an estimator then
+        divides y by its mean, and does not center it.
+    """
+
+    is_positive: ClassVar[bool] = False
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """Which quantiles outputs are; each column of y has so many. Empty: something else."""
+        return ()
 
     def value_and_gradient(
         self, outputs: Array, targets: Array, weights: Array | float, workspace: Workspace

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skcnn._checks import Hyperparameters
 from skcnn._engine.workspace import Workspace
 from skcnn.losses.base import Array, Loss
 
@@ -13,8 +14,11 @@ __all__ = ["AbsoluteError", "SquaredError"]
 
 
 @dataclass(frozen=True)
-class RegressionLoss(Loss):
-    """What regression losses have in common: numbers as targets, outputs as predictions."""
+class RegressionLoss(Hyperparameters, Loss):
+    """What regression losses have in common: numbers as targets, outputs as predictions.
+
+    Targets that are NaN count for nothing.
+    """
 
     def value_and_gradient(
         self, outputs: Array, targets: Array, weights: Array | float, workspace: Workspace
@@ -39,19 +43,30 @@ class RegressionLoss(Loss):
         gradient : ndarray of shape (n_outputs, n)
             In the dtype of `outputs`.
         """
-        columns = targets[None] if targets.ndim == 1 else targets.T
-        if columns.shape != outputs.shape:
-            raise ValueError(
-                f"targets of shape {targets.shape} do not fit outputs of shape {outputs.shape}. "
-                f"Give one row of {len(outputs)} number(s) for each sample."
-            )
+        columns = columns_of(targets, outputs)
         errors = workspace.buffer("gradient", outputs.shape, outputs.dtype)
         np.subtract(outputs, columns, out=errors)
+        missing = np.isnan(columns)
+        if missing.any():
+            errors[missing] = 0.0
         losses, gradient = self._of_errors(errors)
         factors = weights / len(outputs)
         losses *= factors
         gradient *= factors
         return float(losses.sum(dtype=np.float64)), gradient
+
+    def best_constant(self, columns: Array, weights: Array | None) -> Array:
+        """Return outputs that are good for all samples alike: the mean of each column.
+
+        Parameters
+        ----------
+        columns : ndarray of shape (n, n_outputs)
+            Targets without NaN, or those of one column without its NaN.
+        weights : ndarray of shape (n,) or None
+            Weight of each sample.
+        """
+        mean: Array = np.average(columns, axis=0, weights=weights)
+        return mean
 
     def _of_errors(self, errors: Array) -> tuple[Array, Array]:
         """Return the loss of each sample, summed over outputs, and derivatives for `errors`."""
@@ -60,6 +75,17 @@ class RegressionLoss(Loss):
     def predict(self, outputs: Array) -> Array:
         """Return the outputs: they are the predictions."""
         return outputs
+
+
+def columns_of(targets: Array, outputs: Array) -> Array:
+    """View targets as outputs are, of shape (n_outputs, n), or raise a ValueError."""
+    columns = targets[None] if targets.ndim == 1 else targets.T
+    if columns.shape != outputs.shape:
+        raise ValueError(
+            f"targets of shape {targets.shape} do not fit outputs of shape {outputs.shape}. "
+            f"Give one row of {len(outputs)} number(s) for each sample."
+        )
+    return columns
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def test_values_are_the_errors_of_scikit_learn(n_outputs, global_random_seed):
         assert value == pytest.approx(factor * mean * sample_weight.sum(), rel=1e-13)
 
 
-@pytest.mark.parametrize("loss", REGRESSION, ids=str)
+@pytest.mark.parametrize("loss", [SquaredError(), AbsoluteError()], ids=str)
 def test_gradients_are_those_of_plain_loops(loss, global_random_seed):
     outputs, _, numbers, sample_weight = drawn(global_random_seed)
     slope = np.sign if isinstance(loss, AbsoluteError) else float

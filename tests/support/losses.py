@@ -3,7 +3,7 @@
 import numpy as np
 
 from skcnn._engine.workspace import Workspace
-from skcnn.losses import AbsoluteError, CrossEntropy, SquaredError
+from skcnn.losses import AbsoluteError, CrossEntropy, Huber, LogCosh, Quantile, SquaredError
 
 
 def drawn(seed):
@@ -18,9 +18,9 @@ def drawn(seed):
 
 OUTPUTS, CLASSES, NUMBERS, WEIGHTS = drawn(0)
 
-REGRESSION = [SquaredError(), AbsoluteError()]
+REGRESSION = [SquaredError(), AbsoluteError(), Huber(0.7), LogCosh(), Quantile(0.3)]
 LOSSES = [CrossEntropy(), CrossEntropy(0.3), *REGRESSION]
-TARGETS = {CrossEntropy: CLASSES, SquaredError: NUMBERS, AbsoluteError: NUMBERS}
+TARGETS = {CrossEntropy: CLASSES} | {type(loss): NUMBERS for loss in REGRESSION}
 
 
 def evaluate(loss, outputs, targets, weights):
