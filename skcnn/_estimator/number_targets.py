@@ -156,7 +156,11 @@ class NumberTargets:
         if self.scale is not None:
             return self
         columns = data.y.reshape(len(data), self.n_columns)
-        scale = self._scale_of(columns, data.relative_weights)
+        weights = data.relative_weights
+        if self.loss.is_positive or np.isnan(columns).any():
+            scale = self._scale_of(columns, weights)
+        else:
+            scale = Standardizer.learn(columns, None, weights, self.n_columns, name="y")
         if not scale.deviation.all():
             most = np.nanmax(np.nanmax(columns, axis=0) - np.nanmin(columns, axis=0))
             raise ValueError(
@@ -171,7 +175,7 @@ class NumberTargets:
         return replace(self, scale=scale)
 
     def _scale_of(self, columns: Array, weights: Array | None) -> Standardizer:
-        """Return mean and deviation of each column, or for positive numbers 0 and the mean."""
+        """Return mean and deviation of what is there, or for positive numbers 0 and the mean."""
         missing = np.isnan(columns)
         if missing.all(axis=0).any():
             number = int(np.flatnonzero(missing.all(axis=0))[0])
@@ -192,8 +196,6 @@ class NumberTargets:
                     f"cannot predict 0. Leave this column out, or use another loss."
                 )
             return Standardizer(np.zeros(self.n_columns), means)
-        if not missing.any():
-            return Standardizer.learn(columns, None, weights, self.n_columns, name="y")
         parts = []
         for column, absent in zip(columns.T, missing.T, strict=True):
             kept = ~absent
