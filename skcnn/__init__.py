@@ -2,6 +2,7 @@
 
 from skcnn.classifier import ScratchCNNClassifier
 from skcnn.exceptions import __version__
+from skcnn.features import CNNFeatures
 from skcnn.regressor import ScratchCNNRegressor
 
-__all__ = ["ScratchCNNClassifier", "ScratchCNNRegressor", "__version__"]
+__all__ = ["CNNFeatures", "ScratchCNNClassifier", "ScratchCNNRegressor", "__version__"]

@@ -16,6 +16,7 @@ MIDDLES = {
     "architectures": 300,
     "classifier": 375,
     "regressor": 565,
+    "features": 735,
     "datasets": 850,
     "_estimator": 470,
     "_training": 470,

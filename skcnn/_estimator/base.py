@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from inspect import signature
+from math import prod
 from typing import Any, ClassVar, Self
 from warnings import warn
 
@@ -27,6 +28,7 @@ from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.threads import thread_count
 from skcnn._estimator.advice import warn_of_first
 from skcnn._estimator.build import build, continued
+from skcnn._estimator.feature_network import arranged, network_up_to
 from skcnn._estimator.fitted import Fitted, unfitted_copy
 from skcnn._estimator.given import Given, check_given
 from skcnn._estimator.parameters import (
@@ -272,6 +274,40 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         return self.network_.summary()
 
+    def features(self, X: Any, layer: int | str = -1, *, flatten: bool = True) -> Array:
+        """Return the activations of a layer, by default of the last before the output layer.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, *image_shape)
+            Images, flat or shaped.
+        layer : int or str, default=-1
+            Which layer of `network_.layers`, the output layer left out: its number, or its name as
+            in "conv" or, if there are several, "conv-2", and of layers inside of others
+            "residual-1.body.0". :meth:`summary` lists them in this order.
+        flatten : bool, default=True
+            Whether to return one row for each sample. Without, feature maps keep their shape, with
+            their channels where `channels` says.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, n_features_out) or (n_samples, *shape)
+            In the working dtype.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer, or X is not as in predict.
+        """
+        check_is_fitted(self)
+        network = network_up_to(self.network_, layer)
+        outputs = self._outputs(X, network)
+        return arranged(outputs, self._fitted.channels, flatten=flatten)
+
+    def _n_features(self, layer: int | str) -> int:
+        """Return the number of features of a layer."""
+        return prod(network_up_to(self.network_, layer).shapes[-1])
+
     def _predict(self, X: Any) -> Array:
         """Return predictions in the form of y."""
         outputs = self._outputs(X)
@@ -281,17 +317,17 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
             check_outputs(predictions.reshape(len(predictions), -1).T, X)
         return predictions
 
-    def _outputs(self, X: Any) -> Array:
-        """Return the network's outputs, of shape (n_outputs, n_samples)."""
+    def _outputs(self, X: Any, network: Network | None = None) -> Array:
+        """Return outputs, of shape (n_outputs, n_samples), of the network or of a part of it."""
         check_is_fitted(self)
         # numbers are checked chunk by chunk, while they are in the cache
         check_shape = partial(check_images, self, X, self._fitted.array_shape, numbers=False)
         X, _ = with_numpy_settings(check_shape)
-        network = self.network_
+        network = self.network_ if network is None else network
         images = self._fitted.images(X, check=number_check(self, network.dtype))
         n_threads = thread_count(self.n_jobs)
         outputs = with_one_blas_thread(lambda: outputs_of(network, images, n_threads))
-        check_outputs(outputs, X)
+        check_outputs(outputs.reshape(-1, outputs.shape[-1]), X)
         return outputs
 
 
