@@ -178,6 +178,11 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     scoring : str or callable, default="loss"
         The validation score; greater is better: "loss" (the negative loss), "accuracy",
         the name of another scikit-learn scorer, or ``scorer(estimator, X, y)``. Flat X is passed.
+    calibrate : bool, default=False
+        Whether to divide all logits by one temperature, which after training minimizes the loss of
+        the validation set, so that probabilities are as frequent as they say. Predictions stay the
+        same. Without a validation set or `early_stopping` there is nothing to fit it on, and
+        `partial_fit` does not exist then.
     class_weight : dict, list of dict or "balanced", default=None
         Factor of the sample weights of each class, in training and validation. A class that the
         dict does not name has the factor 1; a label that is no class of this y is passed over, but
@@ -203,6 +208,9 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         Sorted labels; for several labels a sample the numbers of the columns of y.
     image_shape_ : tuple of int
         Shape of one image, channels last.
+    temperature_ : float
+        With `calibrate`: what logits are divided by, between 1/20 and 20; above 1 where the network
+        was too sure.
     network_ : Network
         Layers and weights; ``network_.views()`` gives the weights of each layer by name.
     n_features_in_ : int
@@ -260,6 +268,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         **BaseCNN._parameter_constraints,
         "loss": [StrOptions({"cross_entropy"}), Loss],
         "label_smoothing": [Interval(Real, 0, 1, closed="both")],
+        "calibrate": ["boolean"],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
 
@@ -302,6 +311,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         early_stopping: bool = False,
         validation_fraction: Any = 0.1,
         scoring: Any = "loss",
+        calibrate: bool = False,
         class_weight: dict[Any, float] | str | None = None,
         warm_start: bool = False,
         n_jobs: int | None = None,
@@ -344,6 +354,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.scoring = scoring
+        self.calibrate = calibrate
         self.class_weight = class_weight
         self.warm_start = warm_start
         self.n_jobs = n_jobs
@@ -476,8 +487,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
             In the working dtype, classes in the order of `classes_`. Those of several labels a
             sample do not add up to 1.
         """
-        outputs = self._outputs(X)
-        return np.ascontiguousarray(self._fitted.targets.loss.predict(outputs).T)
+        logits = self._logits(X)
+        return np.ascontiguousarray(self._fitted.targets.loss.predict(logits).T)
 
     def predict_log_proba(self, X: Any) -> Array:
         """Return the logarithm of the probability of each class, always finite.
@@ -492,11 +503,11 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         log_p : ndarray of shape (n_samples, n_classes)
             In the working dtype, classes in the order of `classes_`.
         """
-        outputs = self._outputs(X)
-        return np.ascontiguousarray(self._fitted.targets.loss.predict_log(outputs).T)
+        logits = self._logits(X)
+        return np.ascontiguousarray(self._fitted.targets.loss.predict_log(logits).T)
 
     def decision_function(self, X: Any) -> Array:
-        """Return the network's outputs before the softmax.
+        """Return the network's outputs before the softmax, divided by any `temperature_`.
 
         Parameters
         ----------
@@ -508,7 +519,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         scores : ndarray of shape (n_samples, n_classes), or (n_samples,) up to two classes
             For two classes the output of the second less that of the first.
         """
-        logits = self._outputs(X)
+        logits = self._logits(X)
         if len(self.classes_) <= 2 and isinstance(self._fitted.targets, ClassTargets):
             with np.errstate(over="ignore"):
                 scores: Array = logits[-1] - logits[0]
@@ -562,6 +573,12 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
             )
         loss = self._loss(CrossEntropy)
         return ClassTargets.learn(data, self.class_weight, loss, known)
+
+    def _logits(self, X: Any) -> Array:
+        """Return the network's outputs, divided by the temperature if there is one."""
+        outputs = self._outputs(X)
+        temperature = self._fitted.temperature
+        return outputs if temperature is None else outputs / outputs.dtype.type(temperature)
 
     def _loss(self, kind: type[BinaryCrossEntropy] | type[CrossEntropy]) -> Loss:
         """Return the training loss: of this kind, or the user's own."""

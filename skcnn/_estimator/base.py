@@ -28,6 +28,7 @@ from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.threads import thread_count
 from skcnn._estimator.advice import warn_of_first
 from skcnn._estimator.build import build, continued
+from skcnn._estimator.calibration import calibrated, check_can_calibrate
 from skcnn._estimator.feature_network import arranged, network_up_to
 from skcnn._estimator.fitted import Fitted, unfitted_copy
 from skcnn._estimator.given import Given, check_given
@@ -193,11 +194,12 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         tasks = FitTasks(self, self.max_iter, X, y, sample_weight)
         given = check_given(self, X, y, sample_weight, validation, earlier, groups)
         targets, parts, seed = self._encode(given, self._learn_targets, earlier)
+        check_can_calibrate(self, parts.held_out)
         start = self._build(given, targets, parts, seed, earlier, goes_on=self.warm_start)
         trained, interrupt = train_model(
             self, start, *parts, self.max_iter, tasks, keep_state=self.warm_start
         )
-        before = self._publish(trained)
+        before = self._publish(calibrated(self, trained, parts.held_out))
         if interrupt is not None:
             raise interrupt
         try:

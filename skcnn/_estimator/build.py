@@ -113,7 +113,7 @@ def continued(
     )
     trained, state.trained = state.trained, None
     network = (network if trained is None else trained).copy()
-    fitted = replace(earlier, network=network, state=state, targets=targets)
+    fitted = replace(earlier, network=network, state=state, targets=targets, temperature=None)
     return _with_fill(fitted, estimator.augment, data)
 
 

@@ -67,6 +67,8 @@ class Fitted:
         How many epochs have no record any more.
     channels : {"last", "first"}
         Where the rows of X have their channels.
+    temperature : float or None
+        What logits are divided by for probabilities; None: 1.
     """
 
     columns: Columns
@@ -81,6 +83,7 @@ class Fitted:
     validation: dict[str, Any] = field(default_factory=dict)
     dropped: int = 0
     channels: Channels = "last"
+    temperature: float | None = None
 
     @property
     def n_iter(self) -> int:
@@ -165,6 +168,8 @@ class Fitted:
             **self.validation,
             "_fitted": self,
         }
+        if self.temperature is not None:
+            attributes["temperature_"] = self.temperature
         if self.columns.names is not None:
             attributes["feature_names_in_"] = self.columns.names
         if self.history:

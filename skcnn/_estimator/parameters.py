@@ -292,6 +292,11 @@ def can_continue(estimator: Any) -> bool:
             "partial_fit is not available with early_stopping=True, since a single epoch cannot "
             "be stopped early. Set early_stopping=False, or use warm_start=True."
         )
+    if vars(estimator).get("calibrate"):
+        raise AttributeError(
+            "partial_fit is not available with calibrate=True, since it has no validation set. Set "
+            "calibrate=False, or use warm_start=True."
+        )
     class_weight = vars(estimator).get("class_weight")  # only classifiers have one
     if isinstance(class_weight, str) and class_weight == "balanced":
         raise AttributeError(

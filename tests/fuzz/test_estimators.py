@@ -141,6 +141,7 @@ VALUES = {
     "early_stopping": FLAGS,
     "validation_fraction": [*FRACTIONS, KFold(3), ShuffleSplit(test_size=0.3), GroupKFold(2)],
     "scoring": ["loss", "accuracy", "f1_macro", "r2", "roc_auc", "neg_log_loss", "best", None],
+    "calibrate": FLAGS,
     "class_weight": [
         None,
         "balanced",
