@@ -54,10 +54,6 @@ class CNNFeatures(
     ----------
     estimator_ : estimator
         The fitted one.
-    n_features_in_ : int
-        Number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns, if X was a data frame whose columns have names.
 
     Examples
     --------
