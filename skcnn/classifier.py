@@ -175,9 +175,11 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         are held out, or else a warning names it; a class of one sample stays in training. A
         splitter of :mod:`sklearn.model_selection`, such as ``GroupShuffleSplit()``, holds out what
         its first split does; its `random_state`, if None, comes from that of this estimator.
-    scoring : str or callable, default="loss"
+    scoring : str, callable, list or dict, default="loss"
         The validation score; greater is better: "loss" (the negative loss), "accuracy",
         the name of another scikit-learn scorer, or ``scorer(estimator, X, y)``. Flat X is passed.
+        Of a list of names, or a dict of names and scorers, the first decides; all are recorded in
+        `history_`, as "validation_f1_macro".
     calibrate : bool, default=False
         Whether to divide all logits by one temperature, which after training minimizes the loss of
         the validation set, so that probabilities are as frequent as they say. Predictions stay the

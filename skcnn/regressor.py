@@ -178,9 +178,11 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         rounded up. A splitter of :mod:`sklearn.model_selection`, such as ``GroupShuffleSplit()``,
         holds out what its first split does; its `random_state`, if None, comes from that of this
         estimator.
-    scoring : str or callable, default="loss"
+    scoring : str, callable, list or dict, default="loss"
         The validation score; greater is better: "loss" (the negative loss), the name of a
         scikit-learn scorer, such as "r2", or ``scorer(estimator, X, y)``. Flat X is passed.
+        Of a list of names, or a dict of names and scorers, the first decides; all are recorded in
+        `history_`, as "validation_f1_macro".
     warm_start : bool, default=False
         Whether another call of `fit` continues from the last one, for `max_iter` more epochs.
     n_jobs : int, default=None
@@ -257,7 +259,13 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         **BaseCNN._parameter_constraints,
         "loss": [StrOptions(set(REGRESSION_LOSSES)), Loss],
         "nan_targets": [StrOptions({"error", "ignore"})],
-        "scoring": [StrOptions({"loss", *scorer_names_for_regression()}), callable],
+        "scoring": [
+            StrOptions({"loss", *scorer_names_for_regression()}),
+            callable,
+            list,
+            tuple,
+            dict,
+        ],
     }
 
     def __init__(

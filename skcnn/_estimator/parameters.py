@@ -19,6 +19,7 @@ from skcnn._estimator.blocks import (
     Architecture,
     given_layers,
 )
+from skcnn._estimator.scorings import deciding_scoring
 from skcnn._training.epochs import TrainingSettings
 from skcnn._training.stopping import Patience
 from skcnn.augmentation import Augmentation, Compose
@@ -100,7 +101,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither"), HasMethods("split")],
-    "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
+    "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, list, tuple, dict],
     "warm_start": ["boolean"],
     "n_jobs": [
         Interval(Integral, 1, None, closed="left"),
@@ -249,7 +250,8 @@ def resolve_batch_size(batch_size: int | str, n: int) -> int:
 
 def followed_score(estimator: Any, *, validated: bool) -> str:
     """Return the name of the score that a schedule is told."""
-    scoring = estimator.scoring if isinstance(estimator.scoring, str) else "by a function"
+    scoring = deciding_scoring(estimator.scoring)
+    scoring = scoring if isinstance(scoring, str) else "by a function"
     return f"validation {scoring}" if validated else "loss"
 
 

@@ -23,6 +23,7 @@ from skcnn._estimator.parameters import (
 )
 from skcnn._estimator.progress_bar import EpochBar
 from skcnn._estimator.scoring import validation_score
+from skcnn._estimator.scorings import each_scoring
 from skcnn._estimator.sklearn_callbacks import FitTasks
 from skcnn._training.epochs import TrainingSettings, train
 from skcnn._training.evaluation import Validation
@@ -164,8 +165,16 @@ def _strictest_layer(network: Network) -> str:
 def _validation(estimator: Any, start: Fitted, held_out: Data) -> Validation:
     """Return what to measure after each epoch."""
     samples = start.samples(held_out, "y_val")
-    score = validation_score(estimator, estimator.scoring, start, held_out)
-    return Validation(samples, start.targets.loss.measured, score, thread_count(estimator.n_jobs))
+    asked = each_scoring(estimator.scoring)
+    scores = {
+        name: validation_score(estimator, scoring, start, held_out)
+        for name, scoring in asked.items()
+    }
+    first = next(iter(scores.values()))
+    named = isinstance(estimator.scoring, list | tuple | dict)
+    others = {name: score for name, score in scores.items() if named and name != "loss"}
+    n_threads = thread_count(estimator.n_jobs)
+    return Validation(samples, start.targets.loss.measured, first, n_threads, others)
 
 
 def _line(snapshot: Snapshot) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,10 +23,11 @@ Array = npt.NDArray[Any]
 
 
 class Measured(NamedTuple):
-    """Mean loss of the held-out samples, and the score, greater for better networks."""
+    """Mean loss of the held-out samples, and scores, greater for better networks."""
 
     loss: float
     score: float
+    others: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,15 @@ class Validation:
         function of the network returns.
     n_threads : int
         For inference.
+    others : dict, optional
+        More scores by name, each as `scoring`.
     """
 
     samples: Samples
     loss: Loss
     scoring: str | Callable[[Network], Any]
     n_threads: int
+    others: dict[str, str | Callable[[Network], Any]] = field(default_factory=dict)
 
     def measure(self, network: Network) -> Measured:
         """Compute loss and score of the network as it is.
@@ -75,15 +80,30 @@ class Validation:
                 "the validation loss is no longer finite, as when X_val holds much larger numbers "
                 "than X,"
             )
+        scores = {
+            name: self._score(scoring, network, outputs, value)
+            for name, scoring in {"score": self.scoring, **self.others}.items()
+        }
+        return Measured(value, scores.pop("score"), scores)
+
+    def _score(
+        self,
+        scoring: str | Callable[[Network], Any],
+        network: Network,
+        outputs: Array,
+        value: float,
+    ) -> float:
+        """Return one score of the network, whose outputs and loss are known."""
+        samples = self.samples
         score: Any = -value
-        if callable(self.scoring):
-            score = self.scoring(network)
-        elif self.scoring == "accuracy":
-            correct = self.loss.correct(outputs, samples.targets, weights)
-            score = None if correct is None else correct / n
+        if callable(scoring):
+            score = scoring(network)
+        elif scoring == "accuracy":
+            correct = self.loss.correct(outputs, samples.targets, samples.weights)
+            score = None if correct is None else correct / len(samples)
         if not is_number(score) or np.isnan(float(score)):
             raise ValueError(
                 f"scoring gave {score!r} for the validation set. It must give one number, "
                 f"greater for better models."
             )
-        return Measured(value, float(score))
+        return float(score)

@@ -141,6 +141,7 @@ class Recorder:
                 outdated = False
             measured = self.validation.measure(shown)
             record |= {"validation_loss": measured.loss, "validation_score": measured.score}
+            record |= {f"validation_{name}": score for name, score in measured.others.items()}
             score = measured.score
         self.state.note(score)
         copy = partial(self.state.copy, with_optimizer_state=self.keep_state)

@@ -177,7 +177,7 @@ def test_a_scorer_by_name_that_cannot_score_is_refused_before_the_first_step(sco
     assert not fitted_attributes(model)
 
 
-@pytest.mark.parametrize("scoring", ["accuracy_", "", None, 3, ["accuracy"]])
+@pytest.mark.parametrize("scoring", ["accuracy_", "", None, 3])
 def test_no_scoring_of_that_name(scoring, digits):
     with pytest.raises(ValueError, match="'scoring' parameter"):
         make_classifier(scoring=scoring).fit(*digits)
