@@ -213,6 +213,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     temperature_ : float
         With `calibrate`: what logits are divided by, between 1/20 and 20; above 1 where the network
         was too sure.
+    initialized_layers_ : tuple of str
+        With `init_from`: the layers that began with its weights.
     network_ : Network
         Layers and weights; ``network_.views()`` gives the weights of each layer by name.
     n_features_in_ : int
@@ -374,6 +376,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         y_val: Any = None,
         sample_weight_val: Any = None,
         groups: Any = None,
+        init_from: Any = None,
     ) -> Self:
         """Train a new network for `max_iter` epochs, or with `warm_start` the one so far.
 
@@ -396,6 +399,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         groups : array-like of shape (n_samples,), default=None
             For a splitter as `validation_fraction`: samples of a group are all trained on, or all
             held out. Only used where `early_stopping` holds samples out.
+        init_from : estimator or Network, default=None
+            A fitted model, of other classes, targets or images as it may be. Layers of the same
+            class and shapes, in the same order, begin with its weights and running statistics;
+            `initialized_layers_` names them. The others begin anew.
 
         Returns
         -------
@@ -416,7 +423,9 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
             the class frequencies, after at least 5 epochs and 20 steps.
         """
         validation = (X_val, y_val, sample_weight_val)
-        return with_numpy_settings(lambda: self._fit(X, y, sample_weight, groups, validation))
+        return with_numpy_settings(
+            lambda: self._fit(X, y, sample_weight, groups, validation, init_from)
+        )
 
     @available_if(can_continue)
     @_fit_context(prefer_skip_nested_validation=True)

@@ -61,6 +61,8 @@ class Network:
         Shape of the input and of every layer's output.
     decayed : slice
         Where `parameters` holds weights.
+    frozen, frozen_state : list of slice
+        Where `parameters` and `state` hold those of layers that are not trainable.
 
     Raises
     ------
@@ -125,6 +127,14 @@ class Network:
         ]
         self._trained, self._n_parameters = _with_offsets(trained)
         self._kept, self._n_state = _with_offsets(state)
+        names = [
+            layer.frozen_names(before)
+            for layer, before in zip(self.layers, self.shapes, strict=False)
+        ]
+        self.frozen, self.frozen_state = (
+            [where for number, name, _, where in entries if name in names[number]]
+            for entries in (self._trained, self._kept)
+        )
         self.decayed = slice(0, sum(prod(shape) for _, _, shape in trained if len(shape) > 1))
 
     def views(

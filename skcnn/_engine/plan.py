@@ -92,11 +92,11 @@ class ExecutionPlan:
 
     @cached_property
     def first_trained(self) -> int:
-        """Number of the first step that has parameters; 0 if none has."""
+        """Number of the first step with parameters that are trained; 0 if none has."""
         trained = (
             number
             for number, (step, shape) in enumerate(zip(self.steps, self.shapes, strict=False))
-            if step.operation.parameter_shapes(shape)
+            if set(step.operation.parameter_shapes(shape)) - step.operation.frozen_names(shape)
         )
         return next(trained, 0)
 

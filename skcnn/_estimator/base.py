@@ -12,7 +12,7 @@ from warnings import warn
 
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from skcnn._data.dtypes import has_finite_sum
@@ -27,7 +27,7 @@ from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.threads import thread_count
 from skcnn._estimator.advice import warn_of_first
-from skcnn._estimator.build import build, continued
+from skcnn._estimator.build import build, continued, draw_seed
 from skcnn._estimator.calibration import calibrated, check_can_calibrate
 from skcnn._estimator.feature_network import arranged, network_up_to
 from skcnn._estimator.fitted import Fitted, unfitted_copy
@@ -187,7 +187,13 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         raise NotImplementedError
 
     def _fit(
-        self, X: Any, y: Any, sample_weight: Any, groups: Any, validation: tuple[Any, Any, Any]
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        groups: Any,
+        validation: tuple[Any, Any, Any],
+        init_from: Any = None,
     ) -> Self:
         """Train for `max_iter` epochs, afresh or with `warm_start` further."""
         earlier = self._earlier() if self.warm_start else None
@@ -195,7 +201,9 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         given = check_given(self, X, y, sample_weight, validation, earlier, groups)
         targets, parts, seed = self._encode(given, self._learn_targets, earlier)
         check_can_calibrate(self, parts.held_out)
-        start = self._build(given, targets, parts, seed, earlier, goes_on=self.warm_start)
+        start = self._build(
+            given, targets, parts, seed, earlier, goes_on=self.warm_start, init_from=init_from
+        )
         trained, interrupt = train_model(
             self, start, *parts, self.max_iter, tasks, keep_state=self.warm_start
         )
@@ -227,7 +235,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     ) -> tuple[Targets, Parts, Array]:
         """Learn what y is, and hold samples out; return the seed that did so, too."""
         targets, data = learn_targets(given.data, earlier.targets if earlier else None)
-        seed = earlier.seed if earlier else _draw_seed(self.random_state)
+        seed = earlier.seed if earlier else draw_seed(self.random_state)
         if given.held_out is not None:
             with errors_of_validation_set():
                 return targets, Parts(data, targets.weigh(given.held_out)), seed
@@ -244,15 +252,23 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         earlier: Fitted | None,
         *,
         goes_on: bool,
+        init_from: Any = None,
     ) -> Fitted:
         """Return the model that training starts from, with which further calls may go on."""
         followed = followed_score(self, validated=parts.held_out is not None)
         if earlier:
+            if init_from is not None:
+                raise ValueError(
+                    "init_from is for a new network, but with warm_start=True that of the last "
+                    "call goes on. Leave init_from out, or set warm_start=False."
+                )
             return continued(self, earlier, parts.training, targets, followed)
         if goes_on:
             warn_of_first(self, targets, parts.training)
         _, _, columns, image_shape, dtype = given
-        return build(self, parts.training, targets, columns, image_shape, dtype, seed, followed)
+        return build(
+            self, parts.training, targets, columns, image_shape, dtype, seed, followed, init_from
+        )
 
     def _earlier(self) -> Fitted | None:
         """Return the model of an earlier call, with the network that the estimator shows."""
@@ -331,9 +347,3 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         outputs = with_one_blas_thread(lambda: outputs_of(network, images, n_threads))
         check_outputs(outputs.reshape(-1, outputs.shape[-1]), X)
         return outputs
-
-
-def _draw_seed(random_state: Any) -> Array:
-    """Return what all generators of a fit are made from."""
-    seed: Array = check_random_state(random_state).randint(2**31 - 1, size=4)
-    return seed

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils import check_random_state
 
 from skcnn._data.dtypes import check_range, compute_dtype
 from skcnn._data.image_shape import Channels, layer_shape, resolve_image_shape, split_channels
@@ -15,6 +16,7 @@ from skcnn._data.standardizer import Standardizer
 from skcnn._estimator.fitted import Columns, Fitted
 from skcnn._estimator.parameters import make_architecture, make_averaging, make_optimizer
 from skcnn._estimator.targets import Targets
+from skcnn._estimator.transfer import take_weights
 from skcnn._training.gradient import RandomStreams
 from skcnn._training.state import TrainingState
 from skcnn.augmentation import Augment, check_augment
@@ -25,6 +27,12 @@ Array = npt.NDArray[Any]
 
 # What the user's seed is split into; the order is part of what a seed gives.
 INITIAL, SHUFFLING, DRAWING, SPLITTING = range(4)
+
+
+def draw_seed(random_state: Any) -> Array:
+    """Return what all generators of a fit are made from."""
+    seed: Array = check_random_state(random_state).randint(2**31 - 1, size=4)
+    return seed
 
 
 def seed_sequence(seed: Array, purpose: int) -> np.random.SeedSequence:
@@ -41,6 +49,7 @@ def build(
     dtype: np.dtype[Any],
     seed: Array,
     followed: str,
+    init_from: Any = None,
 ) -> Fitted:
     """Return a model that has learned from data all but what the epochs teach.
 
@@ -58,6 +67,8 @@ def build(
         For all generators.
     followed : str
         Name of the score that the schedule is told.
+    init_from : estimator or Network, optional
+        Whose weights to begin with, where layers agree.
 
     Raises
     ------
@@ -68,6 +79,7 @@ def build(
     check_range(data.X, dtype, data.rows)
     network = Network(layers, layer_shape(image_shape), dtype)
     network.initialize(np.random.default_rng(seed_sequence(seed, INITIAL)))
+    taken = None if init_from is None else take_weights(network, init_from)
     state = TrainingState(
         make_optimizer(estimator.solver),
         np.random.default_rng(seed_sequence(seed, SHUFFLING)),
@@ -89,6 +101,7 @@ def build(
         network,
         state,
         channels=channels,
+        taken=taken,
     )
     return _with_fill(fitted, estimator.augment, data)
 

@@ -69,6 +69,8 @@ class Fitted:
         Where the rows of X have their channels.
     temperature : float or None
         What logits are divided by for probabilities; None: 1.
+    taken : tuple of str or None
+        Layers that began with weights of another model; None: there was none.
     """
 
     columns: Columns
@@ -84,6 +86,7 @@ class Fitted:
     dropped: int = 0
     channels: Channels = "last"
     temperature: float | None = None
+    taken: tuple[str, ...] | None = None
 
     @property
     def n_iter(self) -> int:
@@ -168,6 +171,8 @@ class Fitted:
             **self.validation,
             "_fitted": self,
         }
+        if self.taken is not None:
+            attributes["initialized_layers_"] = self.taken
         if self.temperature is not None:
             attributes["temperature_"] = self.temperature
         if self.columns.names is not None:

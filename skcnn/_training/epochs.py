@@ -146,12 +146,17 @@ def train(
 def _move(
     network: Network, gradient: Array, rate: float, settings: TrainingSettings, state: TrainingState
 ) -> None:
-    """Clip the gradient, shrink the weights and take one step."""
+    """Clip the gradient, shrink the weights and take one step; frozen parameters stay."""
+    kept = [network.parameters[where].copy() for where in network.frozen]
+    for where in network.frozen:
+        gradient[where] = 0
     if settings.max_grad_norm is not None:
         clip(gradient, settings.max_grad_norm)
     if settings.alpha:
         decay(network.parameters[network.decayed], rate, settings.alpha)
     state.step(network.parameters, gradient, rate)
+    for where, values in zip(network.frozen, kept, strict=True):
+        network.parameters[where] = values
 
 
 def _check_finite(value: float) -> None:

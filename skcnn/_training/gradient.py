@@ -240,6 +240,8 @@ class BatchGradient:
                 state += slot.state * (len(task.rows) / n)
                 values.append(value)
                 correct += [] if weight is None else [weight]
+        for where in self._network.frozen_state:  # to which a mean would do rounding
+            state[where] = self._network.state[where]
         self._network.state[:] = state
         return sum(values) * n, sum(correct) if correct else None
 

@@ -98,6 +98,8 @@ class Objective:
             gradient += np.multiply(self._step.gradient, len(rows) / self._n, dtype=np.float64)
         weights = point[self._network.decayed]
         gradient[self._network.decayed] += self._alpha * weights
+        for where in self._network.frozen:
+            gradient[where] = 0
         self.value = total / self._n + self._alpha / 2 * float(weights @ weights)
         right = [weight for weight in correct if weight is not None]
         self.accuracy = sum(right) / self._n if right else None

@@ -125,7 +125,12 @@ class TrainingState:
         """Return a copy of the network as it predicts: with average weights, if there are any."""
         if self.averaging is None or self.average is None:
             return network.copy()
-        return self.averaging.averaged(self.average, network)
+        averaged = self.averaging.averaged(self.average, network)
+        for where in network.frozen:  # to which a mean would do rounding
+            averaged.parameters[where] = network.parameters[where]
+        for where in network.frozen_state:
+            averaged.state[where] = network.state[where]
+        return averaged
 
     @property
     def shows_average(self) -> bool:

@@ -46,7 +46,7 @@ def _batch_norms(network: Network) -> list[_Norm]:
         _Norm(number, placed.prefix, prod(placed.input_shape) // channel_count(placed.input_shape))
         for number, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=False))
         for placed in contents(layer, shape)
-        if isinstance(placed.layer, BatchNorm)
+        if isinstance(placed.layer, BatchNorm) and placed.layer.trainable
     ]
 
 
@@ -132,6 +132,8 @@ class _Pass:
         empty = network.copy()
         empty.initialize(np.random.default_rng(0))  # for its state; parameters are not used
         self._empty = empty.state
+        for where in network.frozen_state:
+            self._empty[where] = network.state[where]
         self._states = [empty.state.copy() for _ in range(n_threads)]
         self._views = [network.views(state=state) for state in self._states]
 

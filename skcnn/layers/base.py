@@ -37,10 +37,11 @@ class Layer:
     do not suit it. See :func:`skcnn.testing.check_layer`.
 
     A layer that compares the samples of a mini-batch, and so cannot train on a single one, sets
-    `minimum_batch_size` to 2.
+    `minimum_batch_size` to 2. One whose parameters are not to be trained has a false `trainable`.
     """
 
     minimum_batch_size: ClassVar[int] = 1
+    trainable = True  # no field: layers without parameters have none
 
     def __str__(self) -> str:
         """Return the constructor call without arguments of default value or `repr=False`."""
@@ -78,6 +79,12 @@ class Layer:
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Return name and shape of each parameter; those of one axis have no weight decay."""
         return {}
+
+    def frozen_names(self, input_shape: Shape) -> set[str]:
+        """Return the names of the parameters and state that training leaves as they are."""
+        if self.trainable:
+            return set()
+        return {*self.parameter_shapes(input_shape), *self.state_shapes(input_shape)}
 
     def state_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Return name and shape of non-trainable state (buffers), such as running statistics."""

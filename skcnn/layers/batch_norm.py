@@ -50,6 +50,7 @@ class BatchNorm(Layer):
     minimum_batch_size: ClassVar[int] = 2
     momentum: float = 0.9
     epsilon: float = 1e-5
+    trainable: bool = True
 
     @property
     def _traits(self) -> Trait:
@@ -86,7 +87,7 @@ class BatchNorm(Layer):
         """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta."""
         gamma, beta = parameters["gamma"], parameters["beta"]
         y = workspace.output(x)
-        if not training:
+        if not training or not self.trainable:
             scale = gamma / np.sqrt(parameters["variance"] + self.epsilon)
             _scale_and_shift(x, scale, beta - parameters["mean"] * scale, y)
             return y, None
@@ -131,6 +132,12 @@ class BatchNorm(Layer):
         z = (x - mean) / s is the normalized input, s the root of variance + epsilon; sums and
         means are over the batch.
         """
+        if cache is None:  # not trainable: running statistics are constants
+            gradients["gamma"][:] = gradients["beta"][:] = 0
+            if need_dx:
+                scale = parameters["gamma"] / np.sqrt(parameters["variance"] + self.epsilon)
+                dy *= _per_channel(scale.astype(dy.dtype), dy)
+            return dy if need_dx else None
         centered, inverse = cache
         d_gamma, d_beta = gradients["gamma"], gradients["beta"]
         d_beta[:] = _sums(dy)

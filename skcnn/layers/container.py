@@ -62,6 +62,15 @@ class Container(Layer):
         shape = x.shape[:-1]
         return workspace.once(("chains", shape), lambda: self._chains(shape))
 
+    def frozen_names(self, input_shape: Shape) -> set[str]:
+        """Return the names of the inner layers' parameters that are not trained."""
+        return {
+            f"{name}.{number}.{inner}"
+            for name, chain in self._chains(input_shape).items()
+            for number, (layer, before) in enumerate(zip(chain.layers, chain.shapes, strict=False))
+            for inner in layer.frozen_names(before)
+        }
+
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Return the shapes of all inner layers' parameters."""
         return {

@@ -54,6 +54,8 @@ class Conv(Layer):
         Into how many groups channels and filters are split, in their order; a divisor of both
         numbers. A filter sees the channels of its group alone. With one channel in each group the
         convolution is depthwise.
+    trainable : bool, default=True
+        Whether training changes the parameters.
 
     Notes
     -----
@@ -69,6 +71,7 @@ class Conv(Layer):
     initializer: str = "he_normal"
     dilation: int | tuple[int, ...] = 1
     groups: int = 1
+    trainable: bool = True
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (*leading, n_filters, last) with the number of windows along each axis."""

@@ -32,6 +32,8 @@ class Dense(Layer):
         Weight initialization. Biases start at zero.
     use_bias : bool, default=True
         Whether to add a bias.
+    trainable : bool, default=True
+        Whether training changes the parameters.
 
     Notes
     -----
@@ -41,6 +43,7 @@ class Dense(Layer):
     n_units: int
     initializer: str = "he_normal"
     use_bias: bool = True
+    trainable: bool = True
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Return (n_units,)."""

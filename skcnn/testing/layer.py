@@ -131,7 +131,8 @@ def _check_gradients(
     assert dx is not None, f"{layer}: backward returned no dx although need_dx was true."
     assert dx.shape == trial.x.shape, f"{layer}: dx has shape {dx.shape}, not {trial.x.shape}."
     parameters, flat = network.views()[0], network.views(gradients)[0]
-    trained = layer.parameter_shapes(network.shapes[0])  # state has no gradient
+    shape = network.shapes[0]  # state has no gradient, and nobody asks for that of what stays
+    trained = [name for name in layer.parameter_shapes(shape) if layer.trainable]
     parts = [(f"gradient of {name}", flat[name], parameters[name]) for name in trained]
     for name, gradient, array in [("dx", dx, trial.x), *parts]:
         assert_gradient(

@@ -306,7 +306,7 @@ def test_sample_weight_can_be_requested_everywhere():
     model.set_partial_fit_request(sample_weight=True, classes=True)
     model.set_score_request(sample_weight=True)
     requests = model.get_metadata_routing()
-    names = ("X_val", "y_val", "sample_weight_val", "groups")
+    names = ("X_val", "y_val", "sample_weight_val", "groups", "init_from")
     not_asked = dict.fromkeys(names)
     assert requests.fit.requests == {"sample_weight": True} | not_asked
     assert requests.partial_fit.requests == {"sample_weight": True, "classes": True}
