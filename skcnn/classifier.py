@@ -103,9 +103,12 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         `image_shape` is ``(C, H, W)``, ``(C, L)``, ``(C, D, H, W)``, or ``(L,)`` for one channel.
         One channel is an axis, too: gray images are ``(1, H, W)``. Nothing else changes:
         `image_shape_`, `network_` and what `augment` gets have their channels last.
-    standardize : bool, default=True
-        Whether to subtract the mean of each channel and divide by its standard deviation, both
-        learned (weighted) at the first fit or partial_fit.
+    standardize : bool or {"channel", "pixel", "sample"}, default=True
+        What is centered by its mean and divided by its standard deviation. True or "channel": each
+        channel, over all pixels. "pixel": each pixel of each channel by itself, as
+        :class:`~sklearn.preprocessing.StandardScaler` does with columns. Both are learned
+        (weighted) at the first fit or partial_fit. "sample": each channel of each sample by itself,
+        in spectroscopy the standard normal variate. False: nothing.
     dtype : {"auto", "float32", "float64"} or dtype, default="auto"
         Of all computation. "auto": float32 for float32, float16, bool and integers of up to 16
         bits, else float64.
@@ -140,8 +143,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         How the images of a mini-batch are changed in training, such as ``Shift(2)`` or
         ``[Shift(0.1), HorizontalFlip()]`` of :mod:`skcnn.augmentation`. A function
         ``augment(X, rng)`` gets and returns images of shape ``(n, *lengths, channels)``, as floats,
-        standardized if `standardize` is True. The fill value is the training mean. ``Mixup()`` and
-        ``CutMix()`` mix targets, too.
+        standardized as `standardize` says. The fill value is the training mean, with "sample"
+        that of the sample. ``Mixup()`` and ``CutMix()`` mix targets, too.
     max_grad_norm : float, default=None
         Gradient clipping: the largest Euclidean norm of the gradient over all parameters.
     weight_averaging : {"ema", "swa"} or WeightAveraging, default=None
@@ -296,7 +299,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         convolutions_per_block: Any = 1,
         image_shape: Any = None,
         channels: Literal["last", "first"] = "last",
-        standardize: bool = True,
+        standardize: bool | Literal["channel", "pixel", "sample"] = True,
         dtype: Any = "auto",
         solver: str | Optimizer = "adam",
         learning_rate: float = 3e-3,

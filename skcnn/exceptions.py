@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["ImageShapeWarning", "IncompatibleVersionError", "InconsistentVersionWarning"]
+__all__ = [
+    "ImageShapeWarning",
+    "IncompatibleVersionError",
+    "InconsistentVersionWarning",
+    "StandardizationWarning",
+]
 
 __version__ = "0.2.0.dev0"  # here, where all who note it in saved models may import it
 
@@ -13,6 +18,15 @@ class ImageShapeWarning(UserWarning):
     A fit gives it at most once, and only where it had to guess: never with `image_shape`. The
     message says how X was read and what to pass otherwise. To be sure that a guess is right, make
     it an error: ``warnings.simplefilter("error", ImageShapeWarning)``.
+    """
+
+
+class StandardizationWarning(UserWarning):
+    """The samples of X share a large curve, beside which they hardly differ.
+
+    A first fit gives it at most once: where at the same pixel samples deviate by less than a
+    hundredth of what the pixels of their mean deviate by, in every channel that is not the same in
+    all of them. It is never given with ``standardize="pixel"``, which takes that curve away.
     """
 
 

@@ -8,6 +8,7 @@ from skcnn.exceptions import (
     ImageShapeWarning,
     IncompatibleVersionError,
     InconsistentVersionWarning,
+    StandardizationWarning,
 )
 
 
@@ -23,7 +24,8 @@ def test_what_is_said_of_versions_names_both_and_what_to_do_and_can_be_pickled(k
 
 
 def test_warnings_are_of_the_kind_that_is_shown_to_users_and_travel_between_processes():
-    assert issubclass(ImageShapeWarning, UserWarning)
-    warning = pickle.loads(pickle.dumps(ImageShapeWarning("read as")))
-    assert isinstance(warning, ImageShapeWarning)
-    assert str(warning) == "read as"
+    for kind in (ImageShapeWarning, StandardizationWarning):
+        assert issubclass(kind, UserWarning)
+        warning = pickle.loads(pickle.dumps(kind("read as")))
+        assert isinstance(warning, kind)
+        assert str(warning) == "read as"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,8 @@ class Chunks:
         Number of channels.
     first : bool
         Whether rows of X have their channels first.
+    per_pixel : bool
+        Whether each pixel is a channel of its own, (n, 1, pixels * C), channels last.
     """
 
     def __init__(
@@ -42,9 +44,16 @@ class Chunks:
         weights: Array | None,
         channels: int,
         first: bool = False,
+        per_pixel: bool = False,
     ) -> None:
         self._X, self._rows, self._weights = X, rows, weights
         self._channels, self._first = channels, first
+        self._per_pixel = per_pixel
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels of what is yielded."""
+        return self._X.shape[1] if self._per_pixel else self._channels
 
     def __len__(self) -> int:
         return len(self._X) if self._rows is None else len(self._rows)
@@ -73,7 +82,7 @@ class Chunks:
             np.copyto(images, pixels.transpose(0, 2, 1))
         else:
             np.copyto(chunk, given)
-        return images
+        return chunk[:, None] if self._per_pixel else images
 
 
 class Moments:
@@ -84,24 +93,32 @@ class Moments:
     Attributes
     ----------
     least, most : ndarray of shape (channels,)
-        The smallest and the largest number so far, or 0.
+        The smallest and the largest number so far.
     """
 
     def __init__(self, channels: int) -> None:
-        self.least, self.most = np.zeros(channels), np.zeros(channels)
+        self.least, self.most = np.full(channels, np.inf), np.full(channels, -np.inf)
         self._scale = np.zeros(channels)  # of nothing but zeros
         self._total = 0.0
         self._mean, self._squares = np.zeros(channels), np.zeros(channels)
+
+    @classmethod
+    def of(cls, chunks: Chunks) -> Self:
+        """Return the moments of all samples of chunks."""
+        moments = cls(chunks.n_channels)
+        for images, w in chunks:
+            moments.add(images, w)
+        return moments
 
     def add(self, chunk: Array, w: Array) -> None:
         """Add a chunk of shape (n, pixels, C) and weights w; the chunk is overwritten."""
         self._rescale(chunk)
         chunk /= self._divisor
         weight = w.sum() * chunk.shape[1]
-        chunk_mean = w @ chunk.sum(axis=1) / weight
+        chunk_mean = w @ _over_pixels(chunk) / weight
         chunk -= chunk_mean
         chunk *= chunk
-        chunk_squares = w @ chunk.sum(axis=1)
+        chunk_squares = w @ _over_pixels(chunk)
         self._total += weight
         shift = chunk_mean - self._mean
         self._mean += shift * (weight / self._total)
@@ -111,7 +128,8 @@ class Moments:
     @property
     def largest(self) -> Array:
         """Largest magnitude of each channel."""
-        return np.maximum(self.most, -self.least)
+        magnitudes: Array = np.maximum(self.most, -self.least)
+        return magnitudes
 
     @property
     def mean(self) -> Array:
@@ -125,10 +143,16 @@ class Moments:
         return np.where(self._squares > 0, deviation, 1.0)
 
     @property
+    def constant(self) -> Array:
+        """Whether all numbers are the same, for each channel."""
+        same: Array = self.least == self.most
+        return same
+
+    @property
     def nearly_constant(self) -> Array:
         """Whether rounding of the mean matters beside the deviation, for each channel."""
         near = np.sqrt(self._squares / self._total) <= NEARLY_CONSTANT * np.abs(self._mean)
-        found: Array = near & (self._scale > 0)
+        found: Array = near & (self._scale > 0) & ~self.constant
         return found
 
     @property
@@ -149,3 +173,11 @@ class Moments:
         self._mean[grown] *= factor
         self._squares[grown] *= factor**2
         self._scale = scale
+
+
+def _over_pixels(chunk: Array) -> Array:
+    """Return the sums over the pixels of each sample; of a single one there is nothing to add."""
+    if chunk.shape[1] == 1:
+        return chunk[:, 0]
+    sums: Array = chunk.sum(axis=1)
+    return sums

@@ -22,7 +22,7 @@ HIDDEN = 0.03
 FEW = 0.1
 
 
-def warn_of_outliers(chunks: Chunks, moments: Moments, name: str) -> None:
+def warn_of_outliers(chunks: Chunks, moments: Moments, name: str, least: int = 1) -> None:
     """Give a UserWarning if outliers make deviations so large that other numbers hardly differ.
 
     Parameters
@@ -33,28 +33,30 @@ def warn_of_outliers(chunks: Chunks, moments: Moments, name: str) -> None:
         Of all of them.
     name : str
         What the warning calls them.
+    least : int, default=1
+        In how many channels others are hidden, or there is no warning.
     """
     mean, deviation = moments.mean, moments.deviation
     with np.errstate(all="ignore"):  # numbers near the largest, and NaN, which others look for
         distance = np.maximum(moments.most - mean, mean - moments.least)
         far = distance > SUSPECT_DISTANCE
         suspect = far | (distance > SUSPECT_DEVIATIONS * deviation)
-        if not suspect.any():
+        if np.count_nonzero(suspect) < least:
             return
         near, n_samples = _numbers_near_median(chunks, moments)
         few = far | (n_samples <= FEW * len(chunks))
         found = np.flatnonzero(suspect & few & (near > 0) & (near < HIDDEN * deviation))
-    if not len(found):
+    if len(found) < least:
         return
     worst = found[np.argmin(near[found] / deviation[found])]
-    least, most = moments.least[worst], moments.most[worst]
+    lowest, highest = moments.least[worst], moments.most[worst]
     warnings.warn(
-        f"{name} holds {most if most > -least else least:.6g}, or numbers near it, in "
+        f"{name} holds {highest if highest > -lowest else lowest:.6g}, or numbers near it, in "
         f"{n_samples[worst]} of {len(chunks)} samples. It is so far from all other numbers that "
         f"these differ by no more than {near[worst] / deviation[worst]:.2g} standard deviations, "
         f"and little can be learned from them. Such numbers often mark missing values: replace "
         f"them, or leave these samples out.",
-        stacklevel=12,  # where the user calls fit
+        stacklevel=13,  # where the user calls fit
     )
 
 

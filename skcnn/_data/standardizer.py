@@ -1,4 +1,4 @@
-"""Mean and standard deviation of each channel."""
+"""Mean and standard deviation of each channel, or of each pixel."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ ROUNDING = 8 * float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True)
 class Standardizer:
-    """Mean and standard deviation of each channel, learned once.
+    """Mean and standard deviation of each channel, or of each pixel, learned once.
 
     Parameters
     ----------
-    mean, deviation : ndarray of shape (channels,)
-        In float64; the deviation of a constant channel is 1.
+    mean, deviation : ndarray of shape (channels,) or (*lengths, channels)
+        In float64; where all numbers are the same, the deviation is 1.
     """
 
     mean: Array
@@ -41,10 +41,11 @@ class Standardizer:
         *,
         first: bool = False,
         name: str = "X",
+        lengths: tuple[int, ...] | None = None,
     ) -> Standardizer:
         """Learn from samples of X, read once in chunks that are cast one at a time.
 
-        Channels that are nearly constant, or that may hold outliers, are read once more.
+        What is nearly constant, or may hold outliers, is read once more.
 
         Parameters
         ----------
@@ -60,6 +61,8 @@ class Standardizer:
             Whether rows of X have their channels first; the sums are in the order of channels last.
         name : str, default="X"
             What a warning calls X.
+        lengths : tuple of int, default=None
+            Of an image, to learn of each pixel by itself.
 
         Warns
         -----
@@ -71,15 +74,16 @@ class Standardizer:
         Chan, Golub, LeVeque. Updating Formulae and a Pairwise Algorithm for Computing Sample
         Variances. 1979.
         """
-        chunks = Chunks(X, rows, weights, channels, first)
-        moments = Moments(channels)
-        for images, w in chunks:
-            moments.add(images, w)
-        mean, deviation = moments.mean, moments.deviation
+        per_pixel = lengths is not None
+        chunks = Chunks(X, rows, weights, channels, first, per_pixel)
+        moments = Moments.of(chunks)
+        same = moments.constant
+        mean = np.where(same, moments.least, moments.mean)
+        deviation = np.where(same, 1.0, moments.deviation)
         near = moments.nearly_constant
         if near.any():
             offset = np.where(near, chunks.some(1)[0, 0], 0.0)
-            differences = Moments(channels)
+            differences = Moments(chunks.n_channels)
             for images, w in chunks:
                 images -= offset  # exact, as the numbers are close to each other
                 images[..., ~near] = 0.0
@@ -87,5 +91,15 @@ class Standardizer:
             constant = differences.largest <= ROUNDING * np.abs(offset)
             mean[near] = (offset + np.where(constant, 0.0, differences.mean))[near]
             deviation[near] = np.where(constant, 1.0, differences.deviation)[near]
-        warn_of_outliers(chunks, moments, name)
+        # an outlier hides others of the same pixel, which are few
+        warn_of_outliers(
+            chunks, moments, name, least=chunks.n_channels // 2 + 1 if per_pixel else 1
+        )
+        if lengths is not None:
+            return cls(mean.reshape(*lengths, channels), deviation.reshape(*lengths, channels))
         return cls(mean, deviation)
+
+    @property
+    def per_pixel(self) -> bool:
+        """Whether each pixel has a mean and a deviation of its own."""
+        return self.mean.ndim > 1

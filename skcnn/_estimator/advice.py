@@ -31,7 +31,8 @@ def warn_of_missing(estimator: Any, targets: Targets, training: Data, held_out: 
 
 def warn_of_first(estimator: Any, targets: Targets, data: Data) -> None:
     """Warn if the first call says too little of the scale of all samples that follow."""
-    learned = [*(["X"] if estimator.standardize else []), *(["y"] if targets.has_scale else [])]
+    of_x = estimator.standardize and estimator.standardize != "sample"
+    learned = [*(["X"] if of_x else []), *(["y"] if targets.has_scale else [])]
     if len(data) < FEW_SAMPLES and learned:
         found = f"n_samples={len(data)}"
     elif targets.has_scale and (data.y == data.y[0]).all(axis=0).any():

@@ -87,7 +87,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     augment: Augment
     image_shape: Any
     channels: Any
-    standardize: bool
+    standardize: bool | str
     dtype: Any
     solver: str | Optimizer
     learning_rate: float
@@ -266,9 +266,9 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         if goes_on:
             warn_of_first(self, targets, parts.training)
         _, _, columns, image_shape, dtype = given
-        return build(
-            self, parts.training, targets, columns, image_shape, dtype, seed, followed, init_from
-        )
+        arguments = (targets, columns, image_shape, dtype, seed, followed, init_from)
+        make = partial(build, self, parts.training, *arguments)
+        return with_one_blas_thread(make)  # with several, sums may be in another order
 
     def _earlier(self) -> Fitted | None:
         """Return the model of an earlier call, with the network that the estimator shows."""

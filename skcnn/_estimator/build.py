@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils import check_random_state
 
+from skcnn._data.common_curve import warn_of_common_curve
 from skcnn._data.dtypes import check_range, compute_dtype
 from skcnn._data.image_shape import Channels, layer_shape, resolve_image_shape, split_channels
+from skcnn._data.sample_standardizer import SampleStandardizer
 from skcnn._data.samples import Data
 from skcnn._data.standardizer import Standardizer
 from skcnn._estimator.fitted import Columns, Fitted
@@ -89,7 +91,10 @@ def build(
         averaging=make_averaging(estimator.weight_averaging),
     )
     channels = estimator.channels
-    standardizer = _statistics(data, image_shape, channels) if estimator.standardize else None
+    way = _way(estimator.standardize)
+    standardizer = _learn(way, data, image_shape, channels) if way else None
+    if way != "pixel":
+        warn_of_common_curve(data, image_shape, channels)
     targets = targets.learned_from(data)
     fitted = Fitted(
         columns,
@@ -142,7 +147,7 @@ def _check_unchanged(estimator: Any, earlier: Fitted, n_outputs: int) -> None:
         or image_shape
         == resolve_image_shape(given, None, earlier.columns.number, estimator.channels),
         "dtype": compute_dtype(estimator.dtype, network.dtype) == network.dtype,
-        "standardize": estimator.standardize == (earlier.standardizer is not None),
+        "standardize": _way(estimator.standardize) == _way_of(earlier.standardizer),
     }
     changed = [name for name, same in kept.items() if not same]
     if changed:
@@ -164,11 +169,37 @@ def _with_fill(fitted: Fitted, augment: Augment, data: Data) -> Fitted:
     check_augment(augment, lengths)
     if fitted.standardizer is not None or fitted.fill is not None:
         return fitted
-    return replace(fitted, fill=_statistics(data, fitted.image_shape, fitted.channels).mean)
+    channels = _learn("channel", data, fitted.image_shape, fitted.channels)
+    assert isinstance(channels, Standardizer)
+    return replace(fitted, fill=channels.mean)
 
 
-def _statistics(data: Data, image_shape: tuple[int, ...], channels: Channels) -> Standardizer:
-    """Return mean and deviation of each channel."""
-    _, n_channels = split_channels(image_shape)
-    first, weights = channels == "first", data.relative_weights
-    return Standardizer.learn(data.X, data.rows, weights, n_channels, first=first)
+def _way(standardize: bool | str) -> str | None:
+    """Return the name of a way to standardize; None: not at all."""
+    if isinstance(standardize, str):
+        return standardize
+    return "channel" if standardize else None
+
+
+def _way_of(standardizer: Standardizer | SampleStandardizer | None) -> str | None:
+    """Return the name of the way in which X is standardized."""
+    if isinstance(standardizer, Standardizer):
+        return "pixel" if standardizer.per_pixel else "channel"
+    return None if standardizer is None else "sample"
+
+
+def _learn(
+    way: str, data: Data, image_shape: tuple[int, ...], channels: Channels
+) -> Standardizer | SampleStandardizer:
+    """Return what standardizes X in one of the ways that the parameter names."""
+    if way == "sample":
+        return SampleStandardizer()
+    lengths, n_channels = split_channels(image_shape)
+    return Standardizer.learn(
+        data.X,
+        data.rows,
+        data.relative_weights,
+        n_channels,
+        first=channels == "first",
+        lengths=lengths if way == "pixel" else None,
+    )

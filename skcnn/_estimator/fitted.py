@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from skcnn._data.batches import Images
 from skcnn._data.image_shape import Channels, array_shape
+from skcnn._data.sample_standardizer import SampleStandardizer
 from skcnn._data.samples import Data, Samples
 from skcnn._data.standardizer import Standardizer
 from skcnn._estimator.targets import Targets
@@ -47,7 +48,7 @@ class Fitted:
         Of flat X.
     image_shape : tuple of int
         Shape of one image.
-    standardizer : Standardizer or None
+    standardizer : Standardizer, SampleStandardizer or None
         What X is standardized with; None: X is used as it is.
     targets : Targets
         What y is.
@@ -75,7 +76,7 @@ class Fitted:
 
     columns: Columns
     image_shape: tuple[int, ...]
-    standardizer: Standardizer | None
+    standardizer: Standardizer | SampleStandardizer | None
     targets: Targets
     seed: Array
     fill: Array | None

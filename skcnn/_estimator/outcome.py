@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skcnn._data.dtypes import largest_magnitude
+from skcnn._data.sample_standardizer import SampleStandardizer
 from skcnn._data.samples import Data, Samples
 from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.threads import thread_count
@@ -301,6 +302,8 @@ def _largest_input(start: Fitted, data: Data) -> float:
         weights = data.relative_weights
         least = 1.0 if weights is None else float(weights.min())
         return sqrt(len(data) * data.X.shape[1]) / sqrt(least)
+    if isinstance(standardizer, SampleStandardizer):  # no number of a sample is farther from others
+        return sqrt(data.X.shape[1])
     with np.errstate(all="ignore"):
         largest = float(largest_magnitude(data.X, data.rows))
         if standardizer is None:

@@ -86,7 +86,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "augment": [Augmentation, callable, tuple, list, None],
     "image_shape": [tuple, list, np.ndarray, Interval(Integral, 1, None, closed="left"), None],
     "channels": [StrOptions({"last", "first"})],
-    "standardize": ["boolean"],
+    "standardize": ["boolean", StrOptions({"channel", "pixel", "sample"})],
     "dtype": [StrOptions({"auto", "float32", "float64"}), type, np.dtype],
     "solver": [StrOptions({*OPTIMIZERS, "lbfgs"}), Optimizer],
     "learning_rate": [Interval(Real, 0, None, closed="neither")],

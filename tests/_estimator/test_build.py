@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from skcnn import ScratchCNNClassifier
+from skcnn._data.sample_standardizer import SampleStandardizer
 from skcnn._data.samples import Data
 from skcnn._estimator.build import build, continued, seed_sequence
 from skcnn._estimator.class_targets import ClassTargets
@@ -40,11 +41,14 @@ def test_the_input_is_standardized_if_asked(digits):
     assert model.standardizer.mean[0] == pytest.approx(digits[0].mean(dtype=np.float64))
     _, _, plain = start(digits, standardize=False)
     assert plain.standardizer is None
+    assert start(digits, standardize="pixel")[-1].standardizer.mean.shape == (8, 8, 1)
+    assert start(digits, standardize="sample")[-1].standardizer == SampleStandardizer()
 
 
 def test_augmentation_knows_the_training_mean_where_it_is_not_zero(digits):
     assert start(digits, standardize=False)[-1].fill is None
-    assert start(digits, augment=Shift(1))[-1].fill is None
+    for standardize in (True, "pixel", "sample"):
+        assert start(digits, augment=Shift(1), standardize=standardize)[-1].fill is None
     fill = start(digits, augment=Shift(1), standardize=False)[-1].fill
     np.testing.assert_allclose(fill, digits[0].mean(dtype=np.float64), rtol=1e-12)
 
@@ -72,6 +76,8 @@ def test_to_go_on_is_to_change_copies(digits):
         ({"n_filters": 3}, "the layers"),
         ({"dtype": "float64"}, "dtype"),
         ({"standardize": False}, "standardize"),
+        ({"standardize": "pixel"}, "standardize"),
+        ({"standardize": "sample"}, "standardize"),
         ({"image_shape": (4, 16)}, "image_shape"),
     ],
 )

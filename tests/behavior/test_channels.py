@@ -28,6 +28,8 @@ SHAPES = {
 WAYS = {
     "plain": {},
     "not standardized": {"standardize": False, "augment": Shift(0.2)},
+    "each pixel": {"standardize": "pixel"},
+    "each sample": {"standardize": "sample"},
     "augmented": {"augment": [HorizontalFlip(), Shift(0.2)]},
     "early stopping": {"early_stopping": True, "validation_fraction": 0.2},
     "a scorer": {"early_stopping": True, "scoring": lambda model, X, y: model.predict(X).sum()},

@@ -559,6 +559,8 @@ def test_a_label_that_is_no_class_is_a_clear_error(started, digits):
         {"image_shape": (4, 17)},
         {"dtype": "float64"},
         {"standardize": False},
+        {"standardize": "pixel"},
+        {"standardize": "sample"},
     ],
     ids=str,
 )

@@ -56,6 +56,8 @@ KINDS = [
     {"batch_size": 16},
     {"batch_size": 10_000, "standardize": False, "dtype": "float32"},
     {"batch_size": 16, "batch_norm": True, "hidden_layer_sizes": 6},
+    {"batch_size": 16, "standardize": "pixel"},
+    {"batch_size": 16, "standardize": "sample"},
 ]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
 
@@ -473,7 +475,13 @@ def test_loss_and_accuracy_of_an_epoch_are_weighted_means(data):
 
 # Regression
 
-REGRESSORS = [{}, {"standardize": False}, {"batch_size": 200}, {"loss": "absolute_error"}]
+REGRESSORS = [
+    {},
+    {"standardize": False},
+    {"standardize": "pixel"},
+    {"batch_size": 200},
+    {"loss": "absolute_error"},
+]
 
 
 @pytest.mark.parametrize("kind", REGRESSORS, ids=str)

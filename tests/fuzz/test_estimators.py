@@ -93,7 +93,7 @@ VALUES = {
     ],
     "channels": ["last", "first", "middle", None],
     "image_shape": [None, (4, 4), (16,), (2, 4, 2), 16, (3, 5), (2, 2, 2, 2), (), "4x4", -4],
-    "standardize": FLAGS,
+    "standardize": [*FLAGS, "channel", "pixel", "sample"],
     "dtype": ["auto", "float32", "float64", np.float32, np.int64, "float16", None],
     "solver": ["adam", "sgd", "lbfgs", SGD(momentum=0.5), Adam(beta_2=0.9), Adam, "newton", None],
     "learning_rate": RATES,

@@ -8,6 +8,7 @@ from functools import singledispatch
 from itertools import pairwise
 from math import prod
 
+from skcnn._data.common_curve import LEAST_SAMPLES, SOME_ELEMENTS
 from skcnn._data.dtypes import CHUNK_ELEMENTS
 from skcnn._data.mini_batches import mini_batches
 from skcnn._engine.block_length import block_length
@@ -38,6 +39,8 @@ FORWARD, PREDICTION, BACKWARD = "forward", "prediction", "backward"
 # Vectors of float64 with "lbfgs": 25 of SciPy's work space for ten pairs; the others are points and
 # gradients, its own and those of the objective.
 LBFGS_VECTORS = 40
+# Sums over samples for each pixel, with what they are computed with.
+PIXEL_VECTORS = 11
 
 
 @dataclass(frozen=True)
@@ -225,11 +228,18 @@ def workspaces(network, sizes, task):
     return total
 
 
-def prediction(network, n, threads=1, rows_itemsize=0):
+def standardizing(network, standardize):
+    """Return the bytes of moments of each pixel, and of a number of a sample in float64."""
+    moments = 2 * network.dtype.itemsize * prod(network.shapes[0])
+    return moments * (standardize == "pixel"), 8 * (standardize == "sample")
+
+
+def prediction(network, n, threads=1, rows_itemsize=0, standardize=True):
     """Return the bytes of outputs for n samples, and those of what computes them.
 
     Rows that are chosen from X are copied, chunk by chunk, with `rows_itemsize` bytes a number.
     """
+    moments, of_sample = standardizing(network, standardize)
     size, features = network.dtype.itemsize, prod(network.shapes[0])
     n_chunks = -(-n // chunk_size(network))
     chunk = -(-n // n_chunks)
@@ -237,14 +247,16 @@ def prediction(network, n, threads=1, rows_itemsize=0):
     threads = min(threads, -(-n // stretch))
     last = n - (n - 1) // stretch * stretch  # of the last stretch
     sizes = {chunk, (last - 1) % chunk + 1} if n >= chunk else {n}
-    images = features * chunk * (size + rows_itemsize)
+    images = features * chunk * (size + rows_itemsize + of_sample)
     outputs = size * prod(network.shapes[-1]) * n
-    return outputs, threads * (images + workspaces(network, sizes, PREDICTION))
+    return outputs, moments + threads * (images + workspaces(network, sizes, PREDICTION))
 
 
 def peak_of_predict(model, n, method="predict"):
     """Return the bytes that a prediction for n samples takes at most, besides X and the model."""
-    outputs, computing = prediction(model.network_, n, model.n_jobs or 1)
+    outputs, computing = prediction(
+        model.network_, n, model.n_jobs or 1, standardize=model.standardize
+    )
     if method == "predict_proba":
         return max(outputs + computing, 3 * outputs)
     return outputs + max(computing, 2 * 8 * n)  # indices and labels
@@ -297,9 +309,10 @@ def training(model, fit, task=BACKWARD):
     slots = min(count, (ROUNDS * threads if threads > 1 else 1) + 1)
     if max(sizes) * network.multiply_adds < SHARED_MULTIPLY_ADDS:
         threads = 1
-    images = features * max(sizes) * (size + fit.X_itemsize)
+    moments, of_sample = standardizing(network, model.standardize)
+    images = features * max(sizes) * (size + fit.X_itemsize + of_sample)
     each = images + workspaces(network, sizes, task) + size * max(sizes) * network.shapes[-1][0]
-    return min(threads, count) * each, slots * network.parameters.nbytes
+    return moments + min(threads, count) * each, slots * network.parameters.nbytes
 
 
 def peak_of_fit(model, fit):
@@ -325,7 +338,9 @@ def peak_of_fit(model, fit):
     held_out = given = 0
     if fit.n_held_out:
         rows = fit.X_itemsize if fit.taken_from_x else 0
-        held_out = sum(prediction(network, fit.n_held_out, model.n_jobs or 1, rows))
+        held_out = sum(
+            prediction(network, fit.n_held_out, model.n_jobs or 1, rows, model.standardize)
+        )
     recomputing = 0
     if model.weight_averaging and any(isinstance(layer, BatchNorm) for layer in network.layers):
         recomputing, _ = training(model, fit, FORWARD)
@@ -341,6 +356,11 @@ def before_training(model, fit):
     network = model.network_
     largest = max(view.size for views in network.views() for view in views.values())
     drawn = 2 * 8 * largest  # of weights, in float64
-    elements = min(CHUNK_ELEMENTS, fit.n * prod(network.shapes[0]))
-    learned = elements * (8 + fit.X_itemsize * fit.taken_from_x) if model.standardize else 0
-    return max(drawn, learned)
+    features, width = prod(network.shapes[0]), 8 + fit.X_itemsize * fit.taken_from_x
+    sums = PIXEL_VECTORS * 8 * features
+    elements = min(CHUNK_ELEMENTS, fit.n * features)
+    compared = min(elements, max(SOME_ELEMENTS, LEAST_SAMPLES * features)) * (8 + fit.X_itemsize)
+    if model.standardize == "pixel":
+        return max(drawn, elements * width + sums)
+    learned = elements * width if model.standardize in (True, "channel") else 0
+    return max(drawn, learned, compared + sums)
