@@ -168,8 +168,9 @@ class CNNFeatures(
     def get_metadata_routing(self) -> MetadataRouter:
         """Return which metadata go where, as everywhere in scikit-learn."""
         mapping = MethodMapping()
-        for method in ("fit", "partial_fit"):
-            mapping.add(caller=method, callee=method)
+        for caller in ("fit", "fit_transform"):
+            mapping.add(caller=caller, callee="fit")
+        mapping.add(caller="partial_fit", callee="partial_fit")
         router = MetadataRouter(owner=type(self).__name__)
         return router.add(estimator=self.estimator, method_mapping=mapping)
 
