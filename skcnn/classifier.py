@@ -18,6 +18,7 @@ from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import Interval, StrOptions, _fit_context
 from skcnn._data.validate import moderate_weights
 from skcnn._engine.numpy_settings import with_numpy_settings
+from skcnn._estimator.auto import AutoNetwork
 from skcnn._estimator.base import BaseCNN
 from skcnn._estimator.class_targets import ClassTargets
 from skcnn._estimator.indicator_targets import IndicatorTargets
@@ -45,10 +46,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
 
     Parameters
     ----------
-    n_filters : int or tuple of int, default=(16, 32)
+    n_filters : int, tuple of int or "auto", default="auto"
         Number of filters of each block; the length of the tuple is the number of blocks. An
-        integer makes one block, an empty tuple none.
-    filter_size : int or tuple, default=5
+        integer makes one block, an empty tuple none. "auto": see Notes.
+    filter_size : int, tuple or "auto", default="auto"
         Kernel size: one integer, or a tuple with one entry for each block. Sizes per axis are
         nested: ``((3, 5),)`` is one block of filters three high and five wide. On an input axis
         of length 1 the kernel size is 1.
@@ -78,15 +79,15 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         "lenet5", "resnet", "resnet1d", "vgg" or "wide_resnet".
     block_dropout : float, default=0.0
         Probability that a whole feature map is set to zero in training, after each block.
-    batch_norm : bool, default=False
+    batch_norm : bool or "auto", default="auto"
         Whether to normalize each channel after each convolution, and each feature after each
         hidden dense layer, before the activation: in training over the mini-batch (more exactly
         over its micro-batches), in prediction by running statistics. Mini-batches then need at
         least two samples; a last sample on its own joins the mini-batch before it. Sample weights
-        count in the loss but not in these statistics.
-    global_pooling : {"average", "max"}, default=None
+        count in the loss but not in these statistics. "auto": see Notes.
+    global_pooling : {"average", "max", "auto"} or None, default="auto"
         What ends the convolutional part: one number for each feature map, its mean or maximum,
-        wherever in the image. None: all elements of the feature maps.
+        wherever in the image. None: all elements of the feature maps. "auto": see Notes.
     residual : bool, default=False
         Whether each block adds its input to what its convolutions make of it, before the last
         activation and the pooling: :class:`~skcnn.layers.Residual`. Needs ``padding="same"``.
@@ -156,10 +157,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         Samples per mini-batch. "auto": a fiftieth of the samples, but at least 8 and at most 32,
         and from 16,000 samples a five-hundredth, at most 128; up to 32 samples are one
         mini-batch.
-    max_iter : int, default=15
+    max_iter : int or "auto", default="auto"
         Number of epochs. With "lbfgs" the maximum number of iterations; it ends sooner if no step
         decreases the loss, and usually needs some hundreds. If they were too few, there is a
-        :class:`~sklearn.exceptions.ConvergenceWarning`.
+        :class:`~sklearn.exceptions.ConvergenceWarning`. "auto": 200 with "lbfgs", else see Notes.
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     tol : float, default=None
@@ -253,6 +254,15 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
 
     Notes
     -----
+    "auto" depends on the shape of the samples, and `max_iter` on their number too. Images, volumes
+    and short signals get two blocks of 16 and 32 filters of 5, all elements of the last feature
+    maps, no batch normalization, and 15 epochs. Signals of at least 32 positions get a network of
+    time series classification: three blocks of 32, 64 and 64 filters of 9, 5 and 3, batch
+    normalization (not with "lbfgs"), the average of each feature map, and as many epochs as go
+    through 60,000 samples in all, but at least 15 and at most 200. With ``standardize="pixel"``
+    positions mean something, and signals get the network of images. Tuples for another number of
+    blocks shorten all this, or repeat its end.
+
     Without `warm_start`, `fit` drops the optimizer's state, so that a saved model is about the
     size of its weights; a later `partial_fit` starts it afresh. An interrupt (Ctrl-C) in `fit` is
     raised again and leaves the model of the last finished epoch behind, with `early_stopping`
@@ -271,6 +281,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     """
 
     _auto_alpha: ClassVar[AutoAlpha] = AutoAlpha(weight_decay=0.1, l2=0.001)
+    _auto_networks: ClassVar[dict[str, AutoNetwork]] = {
+        "image": AutoNetwork((16, 32), (5,), False, None, (15, 15)),
+        "signal": AutoNetwork((32, 64, 64), (9, 5, 3), True, "average", (15, 200)),
+    }
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,
         "loss": [StrOptions({"cross_entropy"}), Loss],
@@ -281,8 +295,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
 
     def __init__(
         self,
-        n_filters: Any = (16, 32),
-        filter_size: Any = 5,
+        n_filters: Any = "auto",
+        filter_size: Any = "auto",
         pool_size: Any = 2,
         pooling: str = "max",
         padding: Any = "same",
@@ -293,8 +307,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         layers: Any = None,
         *,
         block_dropout: float = 0.0,
-        batch_norm: bool = False,
-        global_pooling: str | None = None,
+        batch_norm: bool | Literal["auto"] = "auto",
+        global_pooling: str | None = "auto",
         residual: bool = False,
         convolutions_per_block: Any = 1,
         image_shape: Any = None,
@@ -311,7 +325,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         max_grad_norm: float | None = None,
         weight_averaging: str | WeightAveraging | None = None,
         batch_size: int | str = "auto",
-        max_iter: int = 15,
+        max_iter: int | Literal["auto"] = "auto",
         shuffle: bool = True,
         tol: float | None = None,
         n_iter_no_change: float = 10,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +21,8 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
+
+from skcnn._estimator.feature_network import network_up_to
 
 __all__ = ["CNNFeatures"]
 
@@ -150,7 +153,7 @@ class CNNFeatures(
 
     @property
     def _n_features_out(self) -> int:
-        return int(self.estimator_._n_features(self.layer))
+        return prod(network_up_to(self.estimator_.network_, self.layer).shapes[-1])
 
     def _fitted_attribute(self, name: str) -> Any:
         if "estimator_" not in vars(self):

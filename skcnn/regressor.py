@@ -16,6 +16,7 @@ from skcnn._data.samples import Data
 from skcnn._data.sklearn_compat import StrOptions, _fit_context
 from skcnn._data.validate import moderate_weights
 from skcnn._engine.numpy_settings import with_numpy_settings
+from skcnn._estimator.auto import AutoNetwork
 from skcnn._estimator.base import BaseCNN
 from skcnn._estimator.number_targets import NumberTargets
 from skcnn._estimator.parameters import (
@@ -44,10 +45,10 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
 
     Parameters
     ----------
-    n_filters : int or tuple of int, default=(16, 32)
+    n_filters : int, tuple of int or "auto", default="auto"
         Number of filters of each block; the length of the tuple is the number of blocks. An
-        integer makes one block, an empty tuple none.
-    filter_size : int or tuple, default=5
+        integer makes one block, an empty tuple none. "auto": see Notes.
+    filter_size : int, tuple or "auto", default="auto"
         Kernel size: one integer, or a tuple with one entry for each block. Sizes per axis are
         nested: ``((3, 5),)`` is one block of filters three high and five wide. On an input axis
         of length 1 the kernel size is 1.
@@ -88,15 +89,15 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         not in mean and deviation, not in scores. The other columns of its sample count.
     block_dropout : float, default=0.0
         Probability that a whole feature map is set to zero in training, after each block.
-    batch_norm : bool, default=False
+    batch_norm : bool or "auto", default="auto"
         Whether to normalize each channel after each convolution, and each feature after each
         hidden dense layer, before the activation: in training over the mini-batch (more exactly
         over its micro-batches), in prediction by running statistics. Mini-batches then need at
         least two samples; a last sample on its own joins the mini-batch before it. Sample weights
-        count in the loss but not in these statistics.
-    global_pooling : {"average", "max"}, default=None
+        count in the loss but not in these statistics. "auto": see Notes.
+    global_pooling : {"average", "max", "auto"} or None, default="auto"
         What ends the convolutional part: one number for each feature map, its mean or maximum,
-        wherever in the image. None: all elements of the feature maps.
+        wherever in the image. None: all elements of the feature maps. "auto": see Notes.
     residual : bool, default=False
         Whether each block adds its input to what its convolutions make of it, before the last
         activation and the pooling: :class:`~skcnn.layers.Residual`. Needs ``padding="same"``.
@@ -160,10 +161,10 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         Samples per mini-batch. "auto": a fiftieth of the samples, but at least 8 and at most 32,
         and from 16,000 samples a five-hundredth, at most 128; up to 32 samples are one
         mini-batch.
-    max_iter : int, default=20
+    max_iter : int or "auto", default="auto"
         Number of epochs. With "lbfgs" the maximum number of iterations; it ends sooner if no step
         decreases the loss, and usually needs some hundreds. If they were too few, there is a
-        :class:`~sklearn.exceptions.ConvergenceWarning`.
+        :class:`~sklearn.exceptions.ConvergenceWarning`. "auto": 200 with "lbfgs", else see Notes.
     shuffle : bool, default=True
         Whether to shuffle the samples in each epoch.
     tol : float, default=None
@@ -242,6 +243,11 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
 
     Notes
     -----
+    "auto" depends on the shape of the samples, and `max_iter` on their number too. All
+    get blocks of 16 and 32 filters of 5, without batch normalization and global pooling. Signals of
+    at least 32 positions get as many epochs as go through 60,000 samples in all, but at least 20
+    and at most 200; images, volumes and shorter signals 20.
+
     The statistics that standardize the targets are learned from the training samples, at the first
     fit or partial_fit, and kept with `warm_start` and in `partial_fit`. A constant column is only
     centered. The notes of :class:`ScratchCNNClassifier` on saving and on interrupts hold here too.
@@ -260,6 +266,10 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
     """
 
     _auto_alpha: ClassVar[AutoAlpha] = AutoAlpha(weight_decay=0.0, l2=0.0)
+    _auto_networks: ClassVar[dict[str, AutoNetwork]] = {
+        "image": AutoNetwork((16, 32), (5,), False, None, (20, 20)),
+        "signal": AutoNetwork((16, 32), (5,), False, None, (20, 200)),
+    }
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,
         "loss": [StrOptions(set(REGRESSION_LOSSES)), Loss],
@@ -275,8 +285,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
 
     def __init__(
         self,
-        n_filters: Any = (16, 32),
-        filter_size: Any = 5,
+        n_filters: Any = "auto",
+        filter_size: Any = "auto",
         pool_size: Any = 2,
         pooling: str = "max",
         padding: Any = "same",
@@ -289,8 +299,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         loss: Any = "squared_error",
         nan_targets: Literal["error", "ignore"] = "error",
         block_dropout: float = 0.0,
-        batch_norm: bool = False,
-        global_pooling: str | None = None,
+        batch_norm: bool | Literal["auto"] = "auto",
+        global_pooling: str | None = "auto",
         residual: bool = False,
         convolutions_per_block: Any = 1,
         image_shape: Any = None,
@@ -305,7 +315,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         max_grad_norm: float | None = None,
         weight_averaging: str | WeightAveraging | None = None,
         batch_size: int | str = "auto",
-        max_iter: int = 20,
+        max_iter: int | Literal["auto"] = "auto",
         shuffle: bool = True,
         tol: float | None = None,
         n_iter_no_change: float = 10,

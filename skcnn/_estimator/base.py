@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from inspect import signature
-from math import prod
 from typing import Any, ClassVar, Self
 from warnings import warn
 
@@ -27,6 +26,7 @@ from skcnn._engine.blas import with_one_blas_thread
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.threads import thread_count
 from skcnn._estimator.advice import warn_of_first
+from skcnn._estimator.auto import AutoNetwork
 from skcnn._estimator.build import build, continued, draw_seed
 from skcnn._estimator.calibration import calibrated, check_can_calibrate
 from skcnn._estimator.feature_network import arranged, network_up_to
@@ -80,7 +80,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     dropout: float
     layers: Any
     block_dropout: float
-    batch_norm: bool
+    batch_norm: bool | str
     global_pooling: str | None
     residual: bool
     convolutions_per_block: Any
@@ -94,10 +94,11 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     learning_rate_schedule: str | Schedule | Callable[[int], float]
     alpha: float | str
     _auto_alpha: ClassVar[AutoAlpha]
+    _auto_networks: ClassVar[dict[str, AutoNetwork]]
     max_grad_norm: float | None
     weight_averaging: str | WeightAveraging | None
     batch_size: int | str
-    max_iter: int
+    max_iter: int | str
     shuffle: bool
     tol: float | None
     n_iter_no_change: float
@@ -201,11 +202,12 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         given = check_given(self, X, y, sample_weight, validation, earlier, groups)
         targets, parts, seed = self._encode(given, self._learn_targets, earlier)
         check_can_calibrate(self, parts.held_out)
-        start = self._build(
+        start = given.estimator._build(
             given, targets, parts, seed, earlier, goes_on=self.warm_start, init_from=init_from
         )
+        most = given.estimator.max_iter
         trained, interrupt = train_model(
-            self, start, *parts, self.max_iter, tasks, keep_state=self.warm_start
+            given.estimator, start, *parts, most, tasks, keep_state=self.warm_start
         )
         before = self._publish(calibrated(self, trained, parts.held_out))
         if interrupt is not None:
@@ -223,8 +225,10 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         earlier = self._earlier()
         given = check_given(self, X, y, sample_weight, (None, None, None), earlier)
         targets, parts, seed = self._encode(given, learn_targets, earlier)
-        start = self._build(given, targets, parts, seed, earlier, goes_on=True)
-        trained, interrupt = train_model(self, start, *parts, None, FitTasks(), keep_state=True)
+        start = given.estimator._build(given, targets, parts, seed, earlier, goes_on=True)
+        trained, interrupt = train_model(
+            given.estimator, start, *parts, None, FitTasks(), keep_state=True
+        )
         if interrupt is not None:
             raise interrupt
         self._publish(trained)
@@ -265,7 +269,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
             return continued(self, earlier, parts.training, targets, followed)
         if goes_on:
             warn_of_first(self, targets, parts.training)
-        _, _, columns, image_shape, dtype = given
+        *_, columns, image_shape, dtype = given
         arguments = (targets, columns, image_shape, dtype, seed, followed, init_from)
         make = partial(build, self, parts.training, *arguments)
         return with_one_blas_thread(make)  # with several, sums may be in another order
@@ -321,10 +325,6 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
         network = network_up_to(self.network_, layer)
         outputs = self._outputs(X, network)
         return arranged(outputs, self._fitted.channels, flatten=flatten)
-
-    def _n_features(self, layer: int | str) -> int:
-        """Return the number of features of a layer."""
-        return prod(network_up_to(self.network_, layer).shapes[-1])
 
     def _predict(self, X: Any) -> Array:
         """Return predictions in the form of y."""

@@ -12,6 +12,7 @@ from skcnn._data.image_shape import array_shape, resolve_image_shape
 from skcnn._data.misreadings import warn_if_misread
 from skcnn._data.samples import Data
 from skcnn._data.validate import check_data, errors_of_validation_set, validation_is_given
+from skcnn._estimator.auto import with_auto_resolved
 from skcnn._estimator.fitted import Columns, Fitted, unfitted_copy
 from skcnn._estimator.parameters import check_full_batch, check_numbers
 
@@ -19,6 +20,7 @@ from skcnn._estimator.parameters import check_full_batch, check_numbers
 class Given(NamedTuple):
     """What a fit is given, checked."""
 
+    estimator: Any  # with values in place of "auto"
     data: Data
     held_out: Data | None  # a validation set that the user passed
     columns: Columns
@@ -59,4 +61,5 @@ def check_given(
     if validation_is_given(*validation):
         with errors_of_validation_set():
             held_out = check(*validation, image_shape=held_shape, dtype=dtype, suffix="_val")
-    return Given(data, held_out, columns, image_shape, dtype)
+    resolved = with_auto_resolved(estimator, image_shape, len(data))
+    return Given(resolved, data, held_out, columns, image_shape, dtype)

@@ -61,9 +61,10 @@ def scorer_names_for_regression() -> set[str]:
     return {name for name, each in scorers.items() if each._score_func.__module__ == module}
 
 
+AUTO = StrOptions({"auto"})
 PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
-    "n_filters": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
-    "filter_size": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
+    "n_filters": [AUTO, Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
+    "filter_size": [AUTO, Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
     "pool_size": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
     "pooling": [StrOptions(set(POOLINGS))],
     "padding": [
@@ -79,8 +80,8 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "dropout": [Interval(Real, 0, 1, closed="left")],
     "layers": [StrOptions(set(ARCHITECTURES)), tuple, list, None],
     "block_dropout": [Interval(Real, 0, 1, closed="left")],
-    "batch_norm": ["boolean"],
-    "global_pooling": [StrOptions(set(GLOBAL_POOLINGS)), None],
+    "batch_norm": ["boolean", AUTO],
+    "global_pooling": [StrOptions({*GLOBAL_POOLINGS, "auto"}), None],
     "residual": ["boolean"],
     "convolutions_per_block": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
     "augment": [Augmentation, callable, tuple, list, None],
@@ -91,11 +92,11 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "solver": [StrOptions({*OPTIMIZERS, "lbfgs"}), Optimizer],
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
     "learning_rate_schedule": [StrOptions(set(SCHEDULES)), Schedule, callable],
-    "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+    "alpha": [AUTO, Interval(Real, 0, None, closed="left")],
     "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
     "weight_averaging": [StrOptions(set(AVERAGINGS)), WeightAveraging, None],
-    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "batch_size": [AUTO, Interval(Integral, 1, None, closed="left")],
+    "max_iter": [AUTO, Interval(Integral, 1, None, closed="left")],
     "shuffle": ["boolean"],
     "tol": [Interval(Real, 0, None, closed="left"), None],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
@@ -255,6 +256,11 @@ def followed_score(estimator: Any, *, validated: bool) -> str:
     return f"validation {scoring}" if validated else "loss"
 
 
+def is_auto(value: Any) -> bool:
+    """Return whether a parameter is left to the data."""
+    return isinstance(value, str) and value == "auto"
+
+
 def takes_all_samples(solver: str | Optimizer) -> bool:
     """Return whether the solver takes all samples at once and has no optimizer."""
     return isinstance(solver, str) and solver == "lbfgs"
@@ -284,7 +290,7 @@ def _is_set(estimator: Any, name: str) -> bool:
     """Return whether a parameter is not at its default, and counts."""
     value, default = getattr(estimator, name), MINI_BATCH_DEFAULTS[name]
     unused = estimator.layers is not None and name in ("dropout", "block_dropout", "batch_norm")
-    return not unused and not (value is default or value == default)
+    return not unused and not (is_auto(value) or value is default or value == default)
 
 
 def can_continue(estimator: Any) -> bool:

@@ -28,8 +28,8 @@ class FitTasks:
     ----------
     estimator : CallbackSupportMixin, default=None
         Being fitted; None: nobody is told anything.
-    n_epochs : int, default=1
-        The most there will be.
+    n_epochs : int or "auto"
+        The most there will be; "auto": it is said when training begins.
     X, y, sample_weight : array-like, default=None
         As they were given to fit.
     """
@@ -37,20 +37,22 @@ class FitTasks:
     def __init__(
         self,
         estimator: Any = None,
-        n_epochs: int = 1,
+        n_epochs: int | str = "auto",
         X: Any = None,
         y: Any = None,
         sample_weight: Any = None,
     ) -> None:
         start = getattr(estimator, "_init_callback_context", None)
-        self._root = None if start is None else start(max_subtasks=n_epochs)
+        most = None if n_epochs == "auto" else n_epochs
+        self._root = None if start is None else start(max_subtasks=most)
         self._epoch: Any = None
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._given = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
 
-    def begin(self) -> None:
-        """Tell that the fit begins."""
+    def begin(self, n_epochs: int | None) -> None:
+        """Tell that the fit begins, and how many epochs there will be at most."""
         if self._root is not None:
+            self._root.max_subtasks = n_epochs
             self._root.call_on_fit_task_begin(**self._given)
 
     def begin_epoch(self, attributes: Attributes) -> None:

@@ -110,7 +110,7 @@ def train_model(
         if n_epochs
         else None,
     )
-    tasks.begin()
+    tasks.begin(n_epochs)
     interrupt = None
     try:
         with_one_blas_thread(

@@ -6,6 +6,7 @@ import pytest
 from skcnn import ScratchCNNClassifier
 from skcnn._data.sample_standardizer import SampleStandardizer
 from skcnn._data.samples import Data
+from skcnn._estimator.auto import with_auto_resolved
 from skcnn._estimator.build import build, continued, seed_sequence
 from skcnn._estimator.class_targets import ClassTargets
 from skcnn._estimator.fitted import Columns
@@ -20,6 +21,7 @@ def start(digits, seed=SEED, **parameters):
     estimator = ScratchCNNClassifier(**({"n_filters": 2, "filter_size": 3} | parameters))
     targets, data = ClassTargets.learn(Data(X, None, X.dtype, y), None, CrossEntropy(), None)
     columns = Columns(64, None)
+    estimator = with_auto_resolved(estimator, (8, 8), len(y))
     return estimator, data, build(estimator, data, targets, columns, (8, 8), FLOAT32, seed, "loss")
 
 

@@ -16,7 +16,7 @@ def test_without_callbacks_nothing_is_told(monkeypatch):
         raise AssertionError("nobody asked")
 
     tasks = names["FitTasks"](estimator, 3, None, None, None)
-    tasks.begin()
+    tasks.begin(3)
     tasks.begin_epoch(attributes)
     assert tasks.end_epoch(attributes) is False
     tasks.end()

@@ -22,7 +22,11 @@ def start(numbers):
     given = check_given(model, X, y, None, (X, y, None), model._fitted)
     targets, parts = model._encode(given, model._learn_targets, model._fitted)[:2]
     seed, earlier = model._fitted.seed, model._fitted
-    return model, model._build(given, targets, parts, seed, earlier, goes_on=True), parts
+    return (
+        given.estimator,
+        given.estimator._build(given, targets, parts, seed, earlier, goes_on=True),
+        parts,
+    )
 
 
 def test_history_goes_on_and_the_model_before_is_left_alone(start):

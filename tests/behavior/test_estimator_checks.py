@@ -54,7 +54,7 @@ COMPOSITES = {
     "alpha": (OFF, OFF, OFF, OFF, 0.0, 0.01),
     "learning_rate": (0.02, 0.05, 0.05, 0.05, OFF, OFF),
     "batch_size": (10, OFF, 20, 20, OFF, OFF),
-    "max_iter": (40, OFF, 30, 30, OFF, OFF),
+    "max_iter": (40, OFF, 30, 30, 15, 20),
 }
 # fmt: on
 OPTIONS = [*COMPOSITES][: [*COMPOSITES].index("alpha")]
@@ -157,8 +157,8 @@ LOSES = pytest.mark.filterwarnings("ignore:The fit has learned nothing")
 VARIANTS = [
     ("classifier", {"dtype": "float32"}, PRECISE),
     ("regressor", {"dtype": "float32"}, PRECISE),
-    ("classifier", {"dtype": "float32", "solver": "lbfgs"}, PRECISE),
-    ("regressor", {"dtype": "float32", "solver": "lbfgs"}, PRECISE),
+    ("classifier", {"dtype": "float32", "solver": "lbfgs", "max_iter": 20}, PRECISE),
+    ("regressor", {"dtype": "float32", "solver": "lbfgs", "max_iter": 20}, PRECISE),
     ("classifier", {"class_weight": "balanced"}, set()),
     ("classifier", {"batch_size": 8}, {EQUIVALENCE}),
     ("regressor", {"early_stopping": True}, {EQUIVALENCE}),

@@ -51,8 +51,8 @@ FLAGS = [True, False, np.True_, 1, "yes", None]
 
 # Values of every public parameter, right and wrong.
 VALUES = {
-    "n_filters": COUNTS,
-    "filter_size": [*COUNTS, 50, (2, 2), (3, 3, 3)],
+    "n_filters": [*COUNTS, "auto"],
+    "filter_size": [*COUNTS, 50, (2, 2), (3, 3, 3), "auto"],
     "pool_size": [*COUNTS, 50, (1, 2)],
     "pooling": ["max", "average", "mean", None],
     "padding": ["same", "valid", 0, 1, (1, 0), -1, "full", None],
@@ -72,8 +72,8 @@ VALUES = {
         3,
     ],
     "block_dropout": FRACTIONS,
-    "batch_norm": FLAGS,
-    "global_pooling": [None, "average", "max", "min", True],
+    "batch_norm": [*FLAGS, "auto"],
+    "global_pooling": [None, "average", "max", "auto", "min", True],
     "residual": FLAGS,
     "convolutions_per_block": [1, 2, (1,), (2, 1), np.int64(2), 0, -1, 1.5, "two", None],
     "augment": [

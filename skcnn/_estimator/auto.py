@@ -1,0 +1,102 @@
+"""What "auto" stands for: a network for images or for signals, and epochs for so many samples."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skcnn._data.image_shape import split_channels
+from skcnn._estimator.parameters import is_auto, takes_all_samples
+
+# max_iter="auto": so many samples are gone through in all, within a range of epochs.
+AUTO_VISITS = 60_000
+AUTO_ITERATIONS = 200  # of L-BFGS
+# Three poolings leave four positions of so many.
+SHORTEST_SIGNAL = 32
+# Given for each block, these say how many blocks there are.
+PER_BLOCK = ("filter_size", "pool_size", "padding", "stride", "convolutions_per_block")
+
+
+class AutoNetwork(NamedTuple):
+    """What parameters stand for that are "auto", for one kind of data."""
+
+    n_filters: tuple[int, ...]
+    filter_size: tuple[int, ...]  # of the first blocks, the last one of all that follow
+    batch_norm: bool
+    global_pooling: str | None
+    epochs: tuple[int, int]  # at least, and at most
+
+
+def with_auto_resolved(estimator: Any, image_shape: tuple[int, ...], n_samples: int) -> Any:
+    """Return the estimator, or a copy of it with values in place of "auto".
+
+    The network depends on the shape of a sample alone, so that every call of partial_fit makes
+    the same.
+
+    Parameters
+    ----------
+    estimator : BaseCNN
+        Its parameters.
+    image_shape : tuple of int
+        Of one sample, channels last.
+    n_samples : int
+        How many are given, those that early stopping holds out included.
+    """
+    kind = "signal" if _is_long_signal(image_shape) else "image"
+    epochs = estimator._auto_networks[kind].epochs
+    # positions that are standardized each by itself mean something: an average loses them
+    network = estimator._auto_networks["image" if estimator.standardize == "pixel" else kind]
+    full_batch = takes_all_samples(estimator.solver)
+    n_filters = _n_filters(estimator, network)
+    values = {
+        "n_filters": n_filters,
+        "filter_size": _filter_size(n_filters, network),
+        "batch_norm": network.batch_norm and not full_batch,
+        "global_pooling": network.global_pooling if estimator.layers is None else None,
+        "max_iter": AUTO_ITERATIONS if full_batch else _epochs(n_samples, *epochs),
+    }
+    asked = {name: value for name, value in values.items() if is_auto(getattr(estimator, name))}
+    if not asked:
+        return estimator
+    twin = object.__new__(type(estimator))
+    twin.__dict__ = {**vars(estimator), **asked}
+    return twin
+
+
+def _epochs(n_samples: int, least: int, most: int) -> int:
+    """Return how many epochs suit so many samples."""
+    return min(max(AUTO_VISITS // n_samples, least), most)
+
+
+def _is_long_signal(image_shape: tuple[int, ...]) -> bool:
+    """Return whether samples are signals long enough for a network of their own."""
+    lengths, _ = split_channels(image_shape)
+    return max(lengths) >= SHORTEST_SIGNAL and sum(length > 1 for length in lengths) == 1
+
+
+def _n_filters(estimator: Any, network: AutoNetwork) -> Any:
+    """Return the filters, of as many blocks as other parameters have values for."""
+    if not is_auto(estimator.n_filters):
+        return estimator.n_filters
+    numbers = [_length(getattr(estimator, name)) for name in PER_BLOCK]
+    given = [number for number in numbers if number is not None]
+    return _extended(network.n_filters, max(given, default=len(network.n_filters)))
+
+
+def _filter_size(n_filters: Any, network: AutoNetwork) -> tuple[int, ...]:
+    """Return a size for each block."""
+    n_blocks = _length(n_filters)
+    return _extended(network.filter_size, 1 if n_blocks is None else n_blocks)
+
+
+def _length(value: Any) -> int | None:
+    """Return for how many blocks there are values; None: one value for all."""
+    if isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim):
+        return len(value)
+    return None
+
+
+def _extended(values: tuple[int, ...], length: int) -> tuple[int, ...]:
+    """Return the first so many values; the last one is repeated."""
+    return (*values, *values[-1:] * length)[:length]
