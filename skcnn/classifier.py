@@ -69,9 +69,9 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     activation : str or Activation, default="relu"
         Activation of convolutions and hidden dense layers: "relu", "leaky_relu", "elu", "gelu",
         "silu", "tanh", "logistic", or an instance.
-    dropout : float, default=0.0
+    dropout : float or "auto", default="auto"
         Probability that an input of a dense layer, the output layer included, is set to zero in
-        training.
+        training. "auto": see Notes.
     layers : sequence of Layer or str, default=None
         The layers of the network, in place of all parameters above, and of `block_dropout`,
         `batch_norm` and `convolutions_per_block`. The output layer is added. A name is that of a
@@ -254,14 +254,19 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
 
     Notes
     -----
-    "auto" depends on the shape of the samples, and `max_iter` on their number too. Images, volumes
-    and short signals get two blocks of 16 and 32 filters of 5, all elements of the last feature
-    maps, no batch normalization, and 15 epochs. Signals of at least 32 positions get a network of
-    time series classification: three blocks of 32, 64 and 64 filters of 9, 5 and 3, batch
-    normalization (not with "lbfgs"), the average of each feature map, and as many epochs as go
-    through 60,000 samples in all, but at least 15 and at most 200. With ``standardize="pixel"``
-    positions mean something, and signals get the network of images. Tuples for another number of
-    blocks shorten all this, or repeat its end.
+    "auto" depends on the shape of the samples, and `max_iter` on their number n too:
+
+    - images and volumes of at least 16 pixels a side: two blocks of 16 and 32 filters of 5, all
+      elements of the last feature maps, no batch normalization, dropout of 0.4, and 150,000 / n
+      epochs, but at least 15 and at most 30;
+    - smaller ones, and signals of less than 32 positions: the same without dropout, 15 epochs;
+    - longer signals, a network of time series classification: three blocks of 32, 64 and 64 filters
+      of 9, 5 and 3, batch normalization, the average of each feature map, no dropout, and
+      60,000 / n epochs, but at least 15 and at most 200. With ``standardize="pixel"`` positions
+      mean something, and the network is that of small images.
+
+    Tuples for another number of blocks shorten this, or repeat its end. "lbfgs" is without dropout
+    and batch normalization.
 
     Without `warm_start`, `fit` drops the optimizer's state, so that a saved model is about the
     size of its weights; a later `partial_fit` starts it afresh. An interrupt (Ctrl-C) in `fit` is
@@ -282,8 +287,9 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
 
     _auto_alpha: ClassVar[AutoAlpha] = AutoAlpha(weight_decay=0.1, l2=0.001)
     _auto_networks: ClassVar[dict[str, AutoNetwork]] = {
-        "image": AutoNetwork((16, 32), (5,), False, None, (15, 15)),
-        "signal": AutoNetwork((32, 64, 64), (9, 5, 3), True, "average", (15, 200)),
+        "small": AutoNetwork((16, 32), (5,), False, None, 0.0, 0, (15, 15)),
+        "image": AutoNetwork((16, 32), (5,), False, None, 0.4, 150_000, (15, 30)),
+        "signal": AutoNetwork((32, 64, 64), (9, 5, 3), True, "average", 0.0, 60_000, (15, 200)),
     }
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,
@@ -303,7 +309,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         stride: Any = 1,
         hidden_layer_sizes: Any = (),
         activation: str | Activation = "relu",
-        dropout: float = 0.0,
+        dropout: float | Literal["auto"] = "auto",
         layers: Any = None,
         *,
         block_dropout: float = 0.0,

@@ -68,9 +68,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
     activation : str or Activation, default="relu"
         Activation of convolutions and hidden dense layers: "relu", "leaky_relu", "elu", "gelu",
         "silu", "tanh", "logistic", or an instance.
-    dropout : float, default=0.0
+    dropout : float or "auto", default="auto"
         Probability that an input of a dense layer, the output layer included, is set to zero in
-        training.
+        training. "auto": see Notes.
     layers : sequence of Layer or str, default=None
         The layers of the network, in place of all parameters above, and of `block_dropout`,
         `batch_norm` and `convolutions_per_block`. The output layer is added. A name is that of a
@@ -243,10 +243,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
 
     Notes
     -----
-    "auto" depends on the shape of the samples, and `max_iter` on their number too. All
-    get blocks of 16 and 32 filters of 5, without batch normalization and global pooling. Signals of
-    at least 32 positions get as many epochs as go through 60,000 samples in all, but at least 20
-    and at most 200; images, volumes and shorter signals 20.
+    "auto" is two blocks of 16 and 32 filters of 5, all elements of the last feature maps, neither
+    batch normalization nor dropout, and 20 epochs; for signals of n samples and at least 32
+    positions 60,000 / n epochs, but at least 20 and at most 200.
 
     The statistics that standardize the targets are learned from the training samples, at the first
     fit or partial_fit, and kept with `warm_start` and in `partial_fit`. A constant column is only
@@ -267,8 +266,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
 
     _auto_alpha: ClassVar[AutoAlpha] = AutoAlpha(weight_decay=0.0, l2=0.0)
     _auto_networks: ClassVar[dict[str, AutoNetwork]] = {
-        "image": AutoNetwork((16, 32), (5,), False, None, (20, 20)),
-        "signal": AutoNetwork((16, 32), (5,), False, None, (20, 200)),
+        "small": AutoNetwork((16, 32), (5,), False, None, 0.0, 0, (20, 20)),
+        "image": AutoNetwork((16, 32), (5,), False, None, 0.0, 0, (20, 20)),
+        "signal": AutoNetwork((16, 32), (5,), False, None, 0.0, 60_000, (20, 200)),
     }
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,
@@ -293,7 +293,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         stride: Any = 1,
         hidden_layer_sizes: Any = (),
         activation: str | Activation = "relu",
-        dropout: float = 0.0,
+        dropout: float | Literal["auto"] = "auto",
         layers: Any = None,
         *,
         loss: Any = "squared_error",

@@ -2,11 +2,10 @@
 
 ``python -m examples.benchmarks.signals FOLDER`` fits the default estimators and the documented ones
 with three seeds. ArrowHead, OSULeaf, ACSF1 and JapaneseVowels lie in the wheel of the package
-`aeon` (``pip download aeon --no-deps``, unpack it into FOLDER); nothing of it is run. The spectra of
-the Tecator meat analyzer come with the R package `caret` (Debian's ``r-cran-caret``, unpacked into
-FOLDER, too) and are read by `rdata` (``pip install rdata``). Parameters were chosen by
-cross-validation within the training samples, which ``--validate`` prints instead; the test samples
-were looked at when that was done.
+`aeon` (``pip download aeon --no-deps``, unpack it into FOLDER); nothing of it is run. The spectra
+of the Tecator meat analyzer come with the R package `caret` (Debian's ``r-cran-caret``, unpacked
+into FOLDER, too) and are read by `rdata` (``pip install rdata``). Parameters were chosen by
+cross-validation within the training samples, which ``--validate`` prints instead.
 """
 
 from argparse import ArgumentParser

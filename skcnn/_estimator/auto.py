@@ -9,11 +9,10 @@ import numpy as np
 from skcnn._data.image_shape import split_channels
 from skcnn._estimator.parameters import is_auto, takes_all_samples
 
-# max_iter="auto": so many samples are gone through in all, within a range of epochs.
-AUTO_VISITS = 60_000
 AUTO_ITERATIONS = 200  # of L-BFGS
-# Three poolings leave four positions of so many.
+# Three poolings leave four positions of so many; what is shorter is small.
 SHORTEST_SIGNAL = 32
+SHORTEST_SIDE = 16  # of two axes or more
 # Given for each block, these say how many blocks there are.
 PER_BLOCK = ("filter_size", "pool_size", "padding", "stride", "convolutions_per_block")
 
@@ -25,7 +24,9 @@ class AutoNetwork(NamedTuple):
     filter_size: tuple[int, ...]  # of the first blocks, the last one of all that follow
     batch_norm: bool
     global_pooling: str | None
-    epochs: tuple[int, int]  # at least, and at most
+    dropout: float
+    n_visits: int  # epochs go through so many samples in all
+    epochs: tuple[int, int]  # but these are at least and at most so many
 
 
 def with_auto_resolved(estimator: Any, image_shape: tuple[int, ...], n_samples: int) -> Any:
@@ -43,10 +44,12 @@ def with_auto_resolved(estimator: Any, image_shape: tuple[int, ...], n_samples: 
     n_samples : int
         How many are given, those that early stopping holds out included.
     """
-    kind = "signal" if _is_long_signal(image_shape) else "image"
-    epochs = estimator._auto_networks[kind].epochs
+    kind = _kind(image_shape)
+    networks = estimator._auto_networks
+    epochs = networks[kind].n_visits // n_samples, *networks[kind].epochs
     # positions that are standardized each by itself mean something: an average loses them
-    network = estimator._auto_networks["image" if estimator.standardize == "pixel" else kind]
+    keeps_positions = kind == "signal" and estimator.standardize == "pixel"
+    network = networks["small" if keeps_positions else kind]
     full_batch = takes_all_samples(estimator.solver)
     n_filters = _n_filters(estimator, network)
     values = {
@@ -54,7 +57,8 @@ def with_auto_resolved(estimator: Any, image_shape: tuple[int, ...], n_samples: 
         "filter_size": _filter_size(n_filters, network),
         "batch_norm": network.batch_norm and not full_batch,
         "global_pooling": network.global_pooling if estimator.layers is None else None,
-        "max_iter": AUTO_ITERATIONS if full_batch else _epochs(n_samples, *epochs),
+        "dropout": 0.0 if full_batch else network.dropout,
+        "max_iter": AUTO_ITERATIONS if full_batch else sorted(epochs)[1],
     }
     asked = {name: value for name, value in values.items() if is_auto(getattr(estimator, name))}
     if not asked:
@@ -64,15 +68,13 @@ def with_auto_resolved(estimator: Any, image_shape: tuple[int, ...], n_samples: 
     return twin
 
 
-def _epochs(n_samples: int, least: int, most: int) -> int:
-    """Return how many epochs suit so many samples."""
-    return min(max(AUTO_VISITS // n_samples, least), most)
-
-
-def _is_long_signal(image_shape: tuple[int, ...]) -> bool:
-    """Return whether samples are signals long enough for a network of their own."""
+def _kind(image_shape: tuple[int, ...]) -> str:
+    """Return which network suits samples of a shape."""
     lengths, _ = split_channels(image_shape)
-    return max(lengths) >= SHORTEST_SIGNAL and sum(length > 1 for length in lengths) == 1
+    axes = [length for length in lengths if length > 1]
+    if len(axes) == 1 and axes[0] >= SHORTEST_SIGNAL:
+        return "signal"
+    return "image" if len(axes) > 1 and min(axes) >= SHORTEST_SIDE else "small"
 
 
 def _n_filters(estimator: Any, network: AutoNetwork) -> Any:

@@ -77,7 +77,7 @@ class BaseCNN(CallbackSupportMixin, BaseEstimator):
     stride: Any
     hidden_layer_sizes: Any
     activation: str | Activation
-    dropout: float
+    dropout: float | str
     layers: Any
     block_dropout: float
     batch_norm: bool | str

@@ -77,7 +77,7 @@ PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "stride": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
     "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
     "activation": [StrOptions(set(ACTIVATIONS)), Activation],
-    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "dropout": [AUTO, Interval(Real, 0, 1, closed="left")],
     "layers": [StrOptions(set(ARCHITECTURES)), tuple, list, None],
     "block_dropout": [Interval(Real, 0, 1, closed="left")],
     "batch_norm": ["boolean", AUTO],

@@ -8,9 +8,10 @@ from skcnn import ScratchCNNClassifier, ScratchCNNRegressor
 from skcnn._estimator.auto import with_auto_resolved
 from skcnn.layers import BatchNorm, Conv, Flatten, GlobalAveragePool
 
-AUTO = ("n_filters", "filter_size", "batch_norm", "global_pooling", "max_iter")
-IMAGE = ((16, 32), (5, 5), False, None)
-SIGNAL = ((32, 64, 64), (9, 5, 3), True, "average")
+AUTO = ("n_filters", "filter_size", "batch_norm", "global_pooling", "dropout", "max_iter")
+SMALL = ((16, 32), (5, 5), False, None, 0.0)
+IMAGE = ((16, 32), (5, 5), False, None, 0.4)
+SIGNAL = ((32, 64, 64), (9, 5, 3), True, "average", 0.0)
 
 
 def resolved(estimator, image_shape, n_samples=100):
@@ -40,9 +41,12 @@ def test_parameters_show_auto_before_and_after_a_fit(estimator):
     [
         ((28, 28), IMAGE),
         ((32, 32, 3), IMAGE),
-        ((9, 40, 40, 2), IMAGE),
-        ((1, 31), IMAGE),
-        ((1, 1), IMAGE),
+        ((20, 40, 40, 2), IMAGE),
+        ((9, 40), SMALL),
+        ((15, 28, 3), SMALL),
+        ((1, 31), SMALL),
+        ((1, 1), SMALL),
+        ((1, 16, 16, 1), IMAGE),
         ((1, 32), SIGNAL),
         ((1, 32, 12), SIGNAL),
         ((1, 1, 500, 2), SIGNAL),
@@ -50,8 +54,8 @@ def test_parameters_show_auto_before_and_after_a_fit(estimator):
     ],
 )
 def test_the_classifiers_network_depends_on_the_shape(image_shape, network):
-    assert resolved(ScratchCNNClassifier(), image_shape)[:4] == network
-    assert resolved(ScratchCNNRegressor(), image_shape)[:4] == IMAGE
+    assert resolved(ScratchCNNClassifier(), image_shape)[:5] == network
+    assert resolved(ScratchCNNRegressor(), image_shape)[:5] == SMALL
 
 
 @pytest.mark.parametrize(
@@ -59,10 +63,10 @@ def test_the_classifiers_network_depends_on_the_shape(image_shape, network):
     [(1, 200, 200), (300, 200, 200), (301, 199, 199), (3500, 17, 20), (10**6, 15, 20)],
 )
 def test_epochs_of_signals_depend_on_the_number_of_samples(n_samples, classifier, regressor):
-    assert resolved(ScratchCNNClassifier(), (1, 100), n_samples)[4] == classifier
-    assert resolved(ScratchCNNRegressor(), (1, 100), n_samples)[4] == regressor
-    assert resolved(ScratchCNNClassifier(), (8, 8), n_samples)[4] == 15
-    assert resolved(ScratchCNNRegressor(), (8, 8), n_samples)[4] == 20
+    assert resolved(ScratchCNNClassifier(), (1, 100), n_samples)[5] == classifier
+    assert resolved(ScratchCNNRegressor(), (1, 100), n_samples)[5] == regressor
+    assert resolved(ScratchCNNClassifier(), (8, 8), n_samples)[5] == 15
+    assert resolved(ScratchCNNRegressor(), (8, 8), n_samples)[5] == 20
 
 
 def test_values_that_are_given_stay():
@@ -71,6 +75,7 @@ def test_values_that_are_given_stay():
         "filter_size": 2,
         "batch_norm": False,
         "global_pooling": None,
+        "dropout": 0.1,
         "max_iter": 3,
     }
     model = ScratchCNNClassifier(**given)
@@ -100,13 +105,13 @@ def test_what_is_given_for_each_block_says_how_many_there_are(given, n_filters, 
 
 def test_an_average_would_lose_positions_that_are_standardized_each_by_itself():
     pixel = ScratchCNNClassifier(standardize="pixel")
-    assert resolved(pixel, (1, 100)) == (*IMAGE, 200)
-    assert resolved(pixel, (28, 28)) == (*IMAGE, 15)
+    assert resolved(pixel, (1, 100)) == (*SMALL, 200)
+    assert resolved(pixel, (28, 28), 9000) == (*IMAGE, 16)
 
 
 def test_lbfgs_gets_no_batch_normalization_and_enough_iterations():
     values = resolved(ScratchCNNClassifier(solver="lbfgs"), (1, 100))
-    assert values == ((32, 64, 64), (9, 5, 3), False, "average", 200)
+    assert values == ((32, 64, 64), (9, 5, 3), False, "average", 0.0, 200)
 
 
 def test_layers_that_are_given_get_no_global_pooling():

@@ -59,7 +59,7 @@ VALUES = {
     "stride": COUNTS,
     "hidden_layer_sizes": [(), 3, (4, 2), [3], 0, (0,), "3", None, np.array([3, 2])],
     "activation": ["relu", "tanh", "logistic", Tanh(), ReLU, "sigmoid", None],
-    "dropout": FRACTIONS,
+    "dropout": [*FRACTIONS, "auto"],
     "layers": [
         None,
         [],
