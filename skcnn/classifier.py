@@ -257,8 +257,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     "auto" depends on the shape of the samples, and `max_iter` on their number n too:
 
     - images and volumes of at least 16 pixels a side: two blocks of 16 and 32 filters of 5, all
-      elements of the last feature maps, no batch normalization, dropout of 0.4, and 150,000 / n
-      epochs, but at least 15 and at most 30;
+      elements of the last feature maps, no batch normalization, dropout of 0.4 (none with
+      `n_filters` of your own), and 150,000 / n epochs, but at least 15 and at most 30;
     - smaller ones, and signals of less than 32 positions: the same without dropout, 15 epochs;
     - longer signals, a network of time series classification: three blocks of 32, 64 and 64 filters
       of 9, 5 and 3, batch normalization, the average of each feature map, no dropout, and

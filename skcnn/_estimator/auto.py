@@ -57,7 +57,7 @@ def with_auto_resolved(estimator: Any, image_shape: tuple[int, ...], n_samples: 
         "filter_size": _filter_size(n_filters, network),
         "batch_norm": network.batch_norm and not full_batch,
         "global_pooling": network.global_pooling if estimator.layers is None else None,
-        "dropout": 0.0 if full_batch else network.dropout,
+        "dropout": network.dropout if is_auto(estimator.n_filters) and not full_batch else 0.0,
         "max_iter": AUTO_ITERATIONS if full_batch else sorted(epochs)[1],
     }
     asked = {name: value for name, value in values.items() if is_auto(getattr(estimator, name))}

@@ -109,6 +109,10 @@ def test_an_average_would_lose_positions_that_are_standardized_each_by_itself():
     assert resolved(pixel, (28, 28), 9000) == (*IMAGE, 16)
 
 
+def test_filters_of_ones_own_get_no_dropout():
+    assert resolved(ScratchCNNClassifier(n_filters=1), (28, 28)) == (1, (5,), False, None, 0.0, 30)
+
+
 def test_lbfgs_gets_no_batch_normalization_and_enough_iterations():
     values = resolved(ScratchCNNClassifier(solver="lbfgs"), (1, 100))
     assert values == ((32, 64, 64), (9, 5, 3), False, "average", 0.0, 200)
