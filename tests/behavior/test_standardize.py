@@ -204,7 +204,7 @@ def test_a_first_call_of_few_samples_learns_nothing_of_samples_standardized_by_t
 
 def test_a_band_beside_a_large_common_curve_is_learned_where_pixels_are_standardized():
     X, y = spectra()
-    model = ScratchCNNClassifier(random_state=0)
+    model = ScratchCNNClassifier(max_iter=15, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StandardizationWarning)
         warnings.filterwarnings("ignore", "The fit has learned nothing")
