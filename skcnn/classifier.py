@@ -287,9 +287,11 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
 
     _auto_alpha: ClassVar[AutoAlpha] = AutoAlpha(weight_decay=0.1, l2=0.001)
     _auto_networks: ClassVar[dict[str, AutoNetwork]] = {
-        "small": AutoNetwork((16, 32), (5,), False, None, 0.0, 0, (15, 15)),
-        "image": AutoNetwork((16, 32), (5,), False, None, 0.4, 150_000, (15, 30)),
-        "signal": AutoNetwork((32, 64, 64), (9, 5, 3), True, "average", 0.0, 60_000, (15, 200)),
+        "small": AutoNetwork((15, 15)),
+        "image": AutoNetwork((15, 30), 150_000, dropout=0.4),
+        "signal": AutoNetwork(
+            (15, 200), 60_000, (32, 64, 64), (9, 5, 3), batch_norm=True, global_pooling="average"
+        ),
     }
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,

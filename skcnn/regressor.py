@@ -266,9 +266,9 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
 
     _auto_alpha: ClassVar[AutoAlpha] = AutoAlpha(weight_decay=0.0, l2=0.0)
     _auto_networks: ClassVar[dict[str, AutoNetwork]] = {
-        "small": AutoNetwork((16, 32), (5,), False, None, 0.0, 0, (20, 20)),
-        "image": AutoNetwork((16, 32), (5,), False, None, 0.0, 0, (20, 20)),
-        "signal": AutoNetwork((16, 32), (5,), False, None, 0.0, 60_000, (20, 200)),
+        "small": AutoNetwork((20, 20)),
+        "image": AutoNetwork((20, 20)),
+        "signal": AutoNetwork((20, 200), 60_000),
     }
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCNN._parameter_constraints,

@@ -45,11 +45,13 @@ def measure(
     """Return a row for each package but the first, which is compared with them."""
     X, y = fashion_mnist(n)
     parameters = classifier(network, threads, batch_size=batch_size).get_params(deep=False)
+    defaults = skcnn.ScratchCNNClassifier().get_params(deep=False)
+    given = {name: value for name, value in parameters.items() if value != defaults[name]}
 
     def epoch(package: Any) -> Callable[[], object]:
         kind = package.ScratchCNNClassifier
-        known = signature(kind).parameters  # an earlier revision may have fewer
-        clf = kind(**{name: value for name, value in parameters.items() if name in known})
+        known = signature(kind).parameters  # an earlier revision may have fewer, and other defaults
+        clf = kind(**{name: value for name, value in given.items() if name in known})
         return lambda: clf.partial_fit(X, y, CLASSES)
 
     sides = {name: epoch(package) for name, package in packages.items()}

@@ -27,7 +27,16 @@ PROBLEMS = {
     "ACSF1": "ACSF1",
     "JapaneseVowels": "JapaneseVowels_eq",  # of equal lengths
 }
+# What the defaults of 0.1.0 come to.
+BEFORE = {
+    "n_filters": (16, 32),
+    "filter_size": 5,
+    "batch_norm": False,
+    "global_pooling": None,
+    "dropout": 0.0,
+}
 CLASSIFIERS = {
+    "before": ScratchCNNClassifier(**BEFORE, max_iter=15),
     "default": ScratchCNNClassifier(),
     "documented": ScratchCNNClassifier(
         n_filters=(32, 64, 128),
@@ -39,6 +48,7 @@ CLASSIFIERS = {
     ),
 }
 REGRESSORS = {
+    "before": ScratchCNNRegressor(**BEFORE, max_iter=20),
     "default": ScratchCNNRegressor(),
     "documented": ScratchCNNRegressor(
         standardize="pixel", pooling="average", hidden_layer_sizes=64, max_iter=200

@@ -20,13 +20,13 @@ PER_BLOCK = ("filter_size", "pool_size", "padding", "stride", "convolutions_per_
 class AutoNetwork(NamedTuple):
     """What parameters stand for that are "auto", for one kind of data."""
 
-    n_filters: tuple[int, ...]
-    filter_size: tuple[int, ...]  # of the first blocks, the last one of all that follow
-    batch_norm: bool
-    global_pooling: str | None
-    dropout: float
-    n_visits: int  # epochs go through so many samples in all
-    epochs: tuple[int, int]  # but these are at least and at most so many
+    epochs: tuple[int, int]  # at least, and at most
+    n_samples_seen: int = 0  # in all epochs, within these bounds
+    n_filters: tuple[int, ...] = (16, 32)
+    filter_size: tuple[int, ...] = (5,)  # of the first blocks, the last one of all that follow
+    batch_norm: bool = False
+    global_pooling: str | None = None
+    dropout: float = 0.0
 
 
 def with_auto_resolved(estimator: Any, image_shape: tuple[int, ...], n_samples: int) -> Any:
@@ -46,7 +46,7 @@ def with_auto_resolved(estimator: Any, image_shape: tuple[int, ...], n_samples: 
     """
     kind = _kind(image_shape)
     networks = estimator._auto_networks
-    epochs = networks[kind].n_visits // n_samples, *networks[kind].epochs
+    epochs = networks[kind].n_samples_seen // n_samples, *networks[kind].epochs
     # positions that are standardized each by itself mean something: an average loses them
     keeps_positions = kind == "signal" and estimator.standardize == "pixel"
     network = networks["small" if keeps_positions else kind]

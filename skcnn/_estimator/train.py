@@ -68,10 +68,9 @@ def train_model(
     samples = start.samples(training, "y", estimator.augment)
     settings = make_settings(estimator, len(samples), n_epochs)
     full_batch = takes_all_samples(estimator.solver)
-    batch_size = len(samples) if full_batch else settings.batch_size
-    network = start.network
-    least = network.minimum_batch_size
-    mini_batches(len(samples), batch_size, least, _strictest_layer(network))  # or raise
+    _check_mini_batches(
+        start.network, len(samples), len(samples) if full_batch else settings.batch_size
+    )
     bar = EpochBar(len(samples), shown=estimator.verbose > 1 and not full_batch)
     keep_best = estimator.early_stopping
     first_step = start.state.steps
@@ -96,7 +95,7 @@ def train_model(
         return tasks.end_epoch(attributes)
 
     recorder = Recorder(
-        network,
+        start.network,
         start.state,
         start.n_iter,
         make_patience(estimator) if n_epochs else Patience(None, 1),
@@ -105,10 +104,7 @@ def train_model(
         keep_state and not keep_best,
         after_epoch,
         before_epoch,
-        # of a stream, one call's samples are too few to take statistics of
-        Statistics(samples, settings.batch_size, thread_count(estimator.n_jobs))
-        if n_epochs
-        else None,
+        _statistics(estimator, samples, settings) if n_epochs else None,
     )
     tasks.begin(n_epochs)
     interrupt = None
@@ -154,6 +150,16 @@ def _run_epochs(
         most = estimator.max_iter
         if not train_lbfgs(objective, point, most, recorder.before_epoch, recorder.note):
             warn_if_still_falling(estimator, recorder.records)
+
+
+def _check_mini_batches(network: Network, n: int, batch_size: int) -> None:
+    """Raise a ValueError if n samples make mini-batches too small for a layer."""
+    mini_batches(n, batch_size, network.minimum_batch_size, _strictest_layer(network))
+
+
+def _statistics(estimator: Any, samples: Samples, settings: TrainingSettings) -> Statistics:
+    """Return what takes batch normalization's statistics anew; a stream's call has too few."""
+    return Statistics(samples, settings.batch_size, thread_count(estimator.n_jobs))
 
 
 def _strictest_layer(network: Network) -> str:

@@ -246,7 +246,7 @@ class Products(ReLU):
     seen: ClassVar[dict] = {}
 
     def function(self, x, out, workspace):
-        self.seen.setdefault(threading.get_ident(), set()).add(self.library.product())
+        self.seen.setdefault(threading.get_ident(), set()).add(self.blas.product())
         deadline = time.perf_counter() + 30
         while len(self.seen) < 2 and time.perf_counter() < deadline:
             time.sleep(0.001)
@@ -256,7 +256,7 @@ class Products(ReLU):
 @few_iterations
 @pytest.mark.parametrize("solver", [{"batch_size": 600}, {"solver": "lbfgs"}])
 def test_a_fit_and_a_prediction_are_limited_in_all_their_threads(solver, openmp, monkeypatch):
-    monkeypatch.setattr(Products, "library", openmp, raising=False)
+    monkeypatch.setattr(Products, "blas", openmp, raising=False)
     monkeypatch.setattr(gradient, "SHARED_MULTIPLY_ADDS", 0)
     X, y = np.random.default_rng(0).random((600, 144), np.float32), np.arange(600) % 2
     model = ScratchCNNClassifier(

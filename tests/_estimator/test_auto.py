@@ -143,9 +143,9 @@ def test_partial_fit_and_warm_start_make_the_same_network_of_any_number_of_sampl
     assert model.n_iter_ == 4
 
 
-def test_the_first_epoch_of_wide_signals_does_not_raise_the_loss():
+def test_the_first_epoch_of_wide_signals_hardly_raises_the_loss():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(90, 1841)).cumsum(axis=1)
     y = rng.integers(0, 3, 90)
     model = ScratchCNNClassifier(max_iter=1, image_shape=1841, random_state=0).fit(X, y)
-    assert model.loss_curve_[0] < 1.3 * np.log(3)
+    assert model.loss_curve_[0] < 1.05 * np.log(3)

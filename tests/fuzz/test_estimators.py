@@ -134,7 +134,7 @@ VALUES = {
     ],
     "nan_targets": ["error", "ignore", "drop", None],
     "batch_size": ["auto", 1, 2, 5, 1000, np.int32(3), 0, -1, 2.5, "all", HUGE],
-    "max_iter": [1, 2, np.int64(2), 0, -1, 1.5, None],
+    "max_iter": [1, 2, np.int64(2), "auto", 0, -1, 1.5, None],
     "shuffle": FLAGS,
     "tol": [None, 0, 1e-3, 10.0, -1, np.nan, HUGE],
     "n_iter_no_change": [1, 2, 0, 1.5, None],
