@@ -20,6 +20,8 @@ def is_integer(value: Any) -> TypeGuard[int]:
 
 def is_number(value: Any) -> TypeGuard[float]:
     """Say whether `value` is a real number, Python's or NumPy's, that a float can hold."""
+    if type(value) is float:  # nearly always, and asked at each step
+        return True
     if not isinstance(value, Real) or not isinstance(value, int | float | np.number):
         return False
     try:

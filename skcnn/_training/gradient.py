@@ -230,19 +230,22 @@ class BatchGradient:
         tasks = self._micro_batches.tasks(rows)
         while len(self._slots) < min(len(tasks), self._micro_batches.round + 1):
             self._slots.append(_Slot(self._network))
-        n, state = len(rows), np.zeros_like(self._network.state)
+        n, before = len(rows), self._network.state
+        state = np.zeros_like(before) if before.size else None
         values, correct = [], []
         for results in self._micro_batches.run(tasks, partial(self._compute, n)):
             for task, (value, weight) in results:
                 slot = self._slot(task)
                 if task.number:
                     self.gradient += slot.gradient
-                state += slot.state * (len(task.rows) / n)
+                if state is not None:
+                    state += slot.state * (len(task.rows) / n)
                 values.append(value)
                 correct += [] if weight is None else [weight]
-        for where in self._network.frozen_state:  # to which a mean would do rounding
-            state[where] = self._network.state[where]
-        self._network.state[:] = state
+        if state is not None:
+            for where in self._network.frozen_state:  # to which a mean would do rounding
+                state[where] = before[where]
+            before[:] = state
         return sum(values) * n, sum(correct) if correct else None
 
     def _slot(self, task: Task) -> _Slot:

@@ -91,12 +91,13 @@ class Pool(Layer):
 
     def _padded(self, x: Array, workspace: Workspace, value: float) -> Array:
         """Return x with `value` around it."""
-        shape = self._padded_shape(x.shape[:-1])
-        if shape == x.shape[:-1]:
+        input_shape = x.shape[:-1]
+        shape = workspace.once(("padded", input_shape), lambda: self._padded_shape(input_shape))
+        if shape == input_shape:
             return x
         padded = workspace.buffer("padded", (*shape, x.shape[-1]), x.dtype)
         padded.fill(value)
-        padded[self._inside(x.shape[:-1])] = x
+        padded[self._inside(input_shape)] = x
         return padded
 
     def _unpadded(self, dx: Array, input_shape: Shape, workspace: Workspace) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,12 +52,12 @@ class Axis:
     after: int = 0
     dilation: int = 1
 
-    @property
+    @cached_property
     def extent(self) -> int:
         """Elements from the first that a window reads to the last."""
         return (self.kernel - 1) * self.dilation + 1
 
-    @property
+    @cached_property
     def output(self) -> int:
         """Number of windows that fit."""
         return (self.length + self.before + self.after - self.extent) // self.stride + 1
