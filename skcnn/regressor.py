@@ -495,14 +495,20 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         -------
         r2 : float
             At most 1; predicting the mean of y gives 0.
+
+        Raises
+        ------
+        ValueError
+            If y has not as many columns as that of the first fit.
         """
         numbers, weights = self._check_y(y, "y"), moderate_weights(sample_weight)
-        predicted = self.predict(X)
-        several = predicted.ndim > numbers.ndim
+        predicted, targets = self.predict(X), self._fitted.targets
+        assert isinstance(targets, NumberTargets)
+        targets.check_columns(numbers, "y")
+        several = targets.has_quantile_axis
         if not several and not np.isnan(numbers).any():
             return float(r2_score(y, predicted, sample_weight=weights))
-        loss = self._fitted.targets.loss
-        quantiles = loss.quantiles if several else (None,)
+        quantiles = targets.loss.quantiles if several else (None,)
         each = predicted if several else predicted[..., np.newaxis]
         scores = [
             _score_of_column(*columns, weights, quantile)

@@ -12,6 +12,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from skcnn import ScratchCNNRegressor
 from skcnn.layers import Flatten
+from skcnn.losses import Quantile
 from skcnn.optimizers import SGD
 from tests.support.estimators import make_regressor
 
@@ -135,6 +136,21 @@ def test_the_score_is_r2_and_a_clone_is_not_fitted(regressor, numbers):
     expected = r2_score(y, regressor.predict(X), sample_weight=weights)
     assert regressor.score(X, y, weights) == pytest.approx(expected)
     assert not hasattr(clone(regressor), "network_")
+
+
+@pytest.mark.parametrize("loss", ["squared_error", Quantile((0.1, 0.9)), Quantile(0.5)])
+def test_a_score_asks_for_as_many_columns_as_there_were(loss, numbers):
+    X, y = numbers
+    y = y[:, 0]
+    columns = np.column_stack([y, y, y])
+    model = make_regressor(loss=loss, max_iter=1).fit(X, columns)
+    for other in (y, columns[:, :1], columns[:, :2]):
+        with pytest.raises(ValueError, match=r"y has [12] output\(s\), but .* has 3\."):
+            model.score(X, other)
+    one = make_regressor(loss=loss, max_iter=1).fit(X, y)
+    assert one.score(X, y[:, None]) == one.score(X, y)
+    column = make_regressor(loss=loss, max_iter=1).fit(X, y[:, None])
+    assert column.score(X, y) == column.score(X, y[:, None])
 
 
 def test_verbose_tells_no_accuracy(numbers, capsys):

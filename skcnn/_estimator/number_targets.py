@@ -79,7 +79,7 @@ class NumberTargets:
         """Return targets of the shape of y, with the scale of an earlier call."""
         if known is None:
             return cls(data.y.shape[1:], loss)
-        known._check_columns(data.y, "y")
+        known.check_columns(data.y, "y")
         same = known.loss.quantiles == loss.quantiles
         if not same or known.loss.is_positive != loss.is_positive:
             raise ValueError(
@@ -213,7 +213,7 @@ class NumberTargets:
     def encode(self, data: Data, name: str, dtype: np.dtype[Any]) -> Array:
         """Return standardized numbers of shape (n, n_outputs)."""
         assert self.scale is not None
-        self._check_columns(data.y, name)
+        self.check_columns(data.y, name)
         if self.loss.is_positive and np.nanmin(data.y, initial=0) < 0:
             raise ValueError(
                 f"{name} holds {np.nanmin(data.y):.3g}, but {self.loss} is for counts and rates, "
@@ -239,10 +239,17 @@ class NumberTargets:
         with np.errstate(over="ignore"):  # the estimator checks what it predicts
             numbers *= deviation
             numbers += mean
-        several = isinstance(getattr(self.loss, "quantile", None), tuple)
-        return numbers.reshape(len(numbers), *self.shape, *([self._each] if several else []))
+        return numbers.reshape(
+            len(numbers), *self.shape, *([self._each] if self.has_quantile_axis else [])
+        )
 
-    def _check_columns(self, y: Array, name: str) -> None:
+    @property
+    def has_quantile_axis(self) -> bool:
+        """Whether predictions have quantiles along one more axis at the end."""
+        return isinstance(getattr(self.loss, "quantile", None), tuple)
+
+    def check_columns(self, y: Array, name: str) -> None:
+        """Raise a ValueError if y has not as many columns as that of the first fit."""
         n_columns = 1 if y.ndim == 1 else y.shape[1]
         if n_columns != self.n_columns:
             raise ValueError(
