@@ -53,9 +53,10 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         Kernel size: one integer, or a tuple with one entry for each block. Sizes per axis are
         nested: ``((3, 5),)`` is one block of filters three high and five wide. On an input axis
         of length 1 the kernel size is 1.
-    pool_size : int or tuple, default=2
+    pool_size : int, tuple or "auto", default="auto"
         Size of the pooling windows, which do not overlap, in the same form; 1 pools nothing.
-        A window is clipped to its axis; incomplete windows at the edge are dropped.
+        A window is clipped to its axis; incomplete windows at the edge are dropped. "auto": see
+        Notes.
     pooling : {"max", "average"}, default="max"
         The value of each pooling window.
     padding : {"same", "valid"}, int or tuple, default="same"
@@ -256,10 +257,12 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     -----
     "auto" depends on the shape of the samples, and `max_iter` on their number n too:
 
-    - images and volumes of at least 16 pixels a side: two blocks of 16 and 32 filters of 5, all
-      elements of the last feature maps, no batch normalization, dropout of 0.4 (none with
-      `n_filters` of your own), and 150,000 / n epochs, but at least 15 and at most 30;
-    - smaller ones, and signals of less than 32 positions: the same without dropout, 15 epochs;
+    - images and volumes of at least 16 pixels a side: three blocks of 16, 48 and 64 filters of 3,
+      two poolings, all elements of the last feature maps, no batch normalization, dropout of 0.4,
+      and 150,000 / n epochs, but at least 14 and at most 30. With `n_filters` of your own: filters
+      of 5, a pooling in every block, no dropout;
+    - smaller ones, and signals of less than 32 positions: two blocks of 16 and 32 filters of 5, all
+      elements, neither batch normalization nor dropout, 15 epochs;
     - longer signals, a network of time series classification: three blocks of 32, 64 and 64 filters
       of 9, 5 and 3, batch normalization, the average of each feature map, no dropout, and
       60,000 / n epochs, but at least 15 and at most 200. With ``standardize="pixel"`` positions
@@ -288,7 +291,14 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
     _auto_alpha: ClassVar[AutoAlpha] = AutoAlpha(weight_decay=0.1, l2=0.001)
     _auto_networks: ClassVar[dict[str, AutoNetwork]] = {
         "small": AutoNetwork((15, 15)),
-        "image": AutoNetwork((15, 30), 150_000, dropout=0.4),
+        "image": AutoNetwork(
+            (14, 30),
+            150_000,
+            n_filters=(16, 48, 64),
+            filter_size=(3,),
+            pool_size=(2, 2, 1),
+            dropout=0.4,
+        ),
         "signal": AutoNetwork(
             (15, 200), 60_000, (32, 64, 64), (9, 5, 3), batch_norm=True, global_pooling="average"
         ),
@@ -305,7 +315,7 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
         self,
         n_filters: Any = "auto",
         filter_size: Any = "auto",
-        pool_size: Any = 2,
+        pool_size: Any = "auto",
         pooling: str = "max",
         padding: Any = "same",
         stride: Any = 1,

@@ -61,6 +61,9 @@ class Network:
         Shape of the input and of every layer's output.
     decayed : slice
         Where `parameters` holds weights.
+    shortened : list of (slice, float)
+        Where `parameters` holds weights whose steps are shorter by a factor, as those of wide
+        :class:`~skcnn.layers.Dense` layers.
     frozen, frozen_state : list of slice
         Where `parameters` and `state` hold those of layers that are not trainable.
 
@@ -135,6 +138,12 @@ class Network:
             [where for number, name, _, where in entries if name in names[number]]
             for entries in (self._trained, self._kept)
         )
+        factors = [_step_factors(*each) for each in zip(self.layers, self.shapes, strict=False)]
+        self.shortened = [
+            (where, factors[number][name])
+            for number, name, _, where in self._trained
+            if name in factors[number]
+        ]
         self.decayed = slice(0, sum(prod(shape) for _, _, shape in trained if len(shape) > 1))
 
     def views(
@@ -257,6 +266,15 @@ class Network:
         del self.__dict__[VERSION_KEY]
         self._chain = Chain(self.layers, self.shapes[0])
         self._lay_out()
+
+
+def _step_factors(layer: Layer, input_shape: Shape) -> dict[str, float]:
+    """Return by how much steps are shortened, for the weights where they are."""
+    factors = {
+        f"{placed.prefix}weights": placed.layer._step_factor(placed.input_shape)
+        for placed in contents(layer, input_shape)
+    }
+    return {name: factor for name, factor in factors.items() if factor < 1}
 
 
 def _with_offsets(

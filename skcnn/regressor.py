@@ -52,9 +52,10 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         Kernel size: one integer, or a tuple with one entry for each block. Sizes per axis are
         nested: ``((3, 5),)`` is one block of filters three high and five wide. On an input axis
         of length 1 the kernel size is 1.
-    pool_size : int or tuple, default=2
+    pool_size : int, tuple or "auto", default="auto"
         Size of the pooling windows, which do not overlap, in the same form; 1 pools nothing.
-        A window is clipped to its axis; incomplete windows at the edge are dropped.
+        A window is clipped to its axis; incomplete windows at the edge are dropped. "auto": see
+        Notes.
     pooling : {"max", "average"}, default="max"
         The value of each pooling window.
     padding : {"same", "valid"}, int or tuple, default="same"
@@ -287,7 +288,7 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         self,
         n_filters: Any = "auto",
         filter_size: Any = "auto",
-        pool_size: Any = 2,
+        pool_size: Any = "auto",
         pooling: str = "max",
         padding: Any = "same",
         stride: Any = 1,
@@ -422,7 +423,8 @@ class ScratchCNNRegressor(RegressorMixin, BaseCNN):
         -----
         ConvergenceWarning
             If the final loss on the training data is no better than that of always predicting
-            the weighted mean of y, after at least 5 epochs and 20 steps.
+            the weighted mean of y (the median for "absolute_error"), after at least 5 epochs and 20
+            steps.
         """
         validation = (X_val, y_val, sample_weight_val)
         return with_numpy_settings(

@@ -22,7 +22,7 @@ BRITISH = re.compile(
     r"""
     (normal|standard|initial|regular|optim|random|minim|maxim|general|organ|recogn|summar|visual
       |serial|special|categor|quant|penal|emphas|symbol|discret)is(e|ing|ation)
-    | neighbour | colour | behaviour | favour | centre(?![a-z]) | centred | grey
+    | neighbour | colour | behaviour | favour | centre(?![a-z]) | centred | grey(?!d)
     | labell(ed|ing) | analys(e[ds]?|ing)\b | cancelled | anticlockwise | towards\b
     """,
     re.VERBOSE | re.IGNORECASE,

@@ -223,6 +223,22 @@ def test_only_what_comes_after_the_first_trained_layer_is_differentiated():
         assert expected == CALLS
 
 
+def test_steps_of_wide_dense_layers_are_shorter_at_any_depth():
+    layers = (Flatten(), Residual((Dense(3000), Tanh(), Dense(4096))), Dense(2))
+    network = Network(layers, (1, 4096))
+    views = network.views(np.arange(network.parameters.size))
+    expected = {
+        "body.0.weights": (views[1]["body.0.weights"], 512 / 4096),
+        "body.2.weights": (views[1]["body.2.weights"], 512 / 3000),
+        "weights": (views[2]["weights"], 512 / 4096),
+    }
+    found = [(where.start, where.stop, factor) for where, factor in network.shortened]
+    assert sorted(found) == sorted(
+        (int(view.min()), int(view.max()) + 1, factor) for view, factor in expected.values()
+    )
+    assert Network((Flatten(), Dense(2)), (1, 512)).shortened == []
+
+
 def test_summary_is_a_table_with_channels_last():
     layers = (Conv(6), ReLU(), MaxPool(), Flatten(), Dense(5), ReLU(), Dense(3, "zeros"))
     text = Network(layers, (9, 3, 8)).summary()

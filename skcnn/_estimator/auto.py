@@ -24,6 +24,7 @@ class AutoNetwork(NamedTuple):
     n_samples_seen: int = 0  # in all epochs, within these bounds
     n_filters: tuple[int, ...] = (16, 32)
     filter_size: tuple[int, ...] = (5,)  # of the first blocks, the last one of all that follow
+    pool_size: tuple[int, ...] = (2,)  # in the same way
     batch_norm: bool = False
     global_pooling: str | None = None
     dropout: float = 0.0
@@ -49,15 +50,18 @@ def with_auto_resolved(estimator: Any, image_shape: tuple[int, ...], n_samples: 
     epochs = networks[kind].n_samples_seen // n_samples, *networks[kind].epochs
     # positions that are standardized each by itself mean something: an average loses them
     keeps_positions = kind == "signal" and estimator.standardize == "pixel"
-    network = networks["small" if keeps_positions else kind]
+    # what goes with our filters does not suit one filter, say
+    is_own = kind == "image" and not is_auto(estimator.n_filters)
+    network = networks["small" if keeps_positions or is_own else kind]
     full_batch = takes_all_samples(estimator.solver)
     n_filters = _n_filters(estimator, network)
     values = {
         "n_filters": n_filters,
-        "filter_size": _filter_size(n_filters, network),
+        "filter_size": _for_blocks(network.filter_size, n_filters),
+        "pool_size": _for_blocks(network.pool_size, n_filters),
         "batch_norm": network.batch_norm and not full_batch,
         "global_pooling": network.global_pooling if estimator.layers is None else None,
-        "dropout": network.dropout if is_auto(estimator.n_filters) and not full_batch else 0.0,
+        "dropout": 0.0 if full_batch else network.dropout,
         "max_iter": AUTO_ITERATIONS if full_batch else sorted(epochs)[1],
     }
     asked = {name: value for name, value in values.items() if is_auto(getattr(estimator, name))}
@@ -86,10 +90,10 @@ def _n_filters(estimator: Any, network: AutoNetwork) -> Any:
     return _extended(network.n_filters, max(given, default=len(network.n_filters)))
 
 
-def _filter_size(n_filters: Any, network: AutoNetwork) -> tuple[int, ...]:
+def _for_blocks(sizes: tuple[int, ...], n_filters: Any) -> tuple[int, ...]:
     """Return a size for each block."""
     n_blocks = _length(n_filters)
-    return _extended(network.filter_size, 1 if n_blocks is None else n_blocks)
+    return _extended(sizes, 1 if n_blocks is None else n_blocks)
 
 
 def _length(value: Any) -> int | None:

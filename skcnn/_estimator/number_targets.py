@@ -15,7 +15,7 @@ from skcnn._data.samples import Data
 from skcnn._data.standardizer import Standardizer
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.workspace import Workspace
-from skcnn.losses import Loss, SquaredError
+from skcnn.losses import AbsoluteError, Loss, SquaredError
 
 Array = npt.NDArray[Any]
 
@@ -115,8 +115,10 @@ class NumberTargets:
 
     @property
     def constant(self) -> str:
-        """The mean, or quantiles."""
-        return "the quantiles" if self.loss.quantiles else "the weighted mean"
+        """What suits the loss."""
+        if self.loss.quantiles:
+            return "the quantiles"
+        return f"the weighted {'median' if isinstance(self.loss, AbsoluteError) else 'mean'}"
 
     def loss_of_constant(self, targets: Array, weights: Array | None) -> float:
         """Return the loss of the weighted mean, or of what suits the loss better."""

@@ -65,7 +65,7 @@ AUTO = StrOptions({"auto"})
 PARAMETER_CONSTRAINTS: dict[str, list[Any]] = {
     "n_filters": [AUTO, Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
     "filter_size": [AUTO, Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
-    "pool_size": [Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
+    "pool_size": [AUTO, Interval(Integral, 1, None, closed="left"), tuple, list, np.ndarray],
     "pooling": [StrOptions(set(POOLINGS))],
     "padding": [
         StrOptions({"same", "valid"}),

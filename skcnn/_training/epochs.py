@@ -147,16 +147,23 @@ def _move(
     network: Network, gradient: Array, rate: float, settings: TrainingSettings, state: TrainingState
 ) -> None:
     """Clip the gradient, shrink the weights and take one step; frozen parameters stay."""
-    kept = [network.parameters[where].copy() for where in network.frozen]
+    parameters = network.parameters
+    kept = [parameters[where].copy() for where in network.frozen]
     for where in network.frozen:
         gradient[where] = 0
     if settings.max_grad_norm is not None:
         clip(gradient, settings.max_grad_norm)
     if settings.alpha:
-        decay(network.parameters[network.decayed], rate, settings.alpha)
-    state.step(network.parameters, gradient, rate)
+        decay(parameters[network.decayed], rate, settings.alpha)
+    before = [parameters[where].copy() for where, _ in network.shortened]
+    state.step(parameters, gradient, rate)
+    for (where, factor), values in zip(network.shortened, before, strict=True):
+        shortened = parameters[where]  # before + factor * (after - before)
+        shortened -= values
+        shortened *= factor
+        shortened += values
     for where, values in zip(network.frozen, kept, strict=True):
-        network.parameters[where] = values
+        parameters[where] = values
 
 
 def _check_finite(value: float) -> None:

@@ -93,6 +93,10 @@ class Layer:
     def initialize(self, parameters: Parameters, rng: np.random.Generator) -> None:
         """Fill parameters and state in place; they are zero before."""
 
+    def _step_factor(self, input_shape: Shape) -> float:
+        """Return what shortens the steps of the weights: 1 for most layers."""
+        return 1.0
+
     def narrowed(self, input_lengths: Shape) -> Layer:
         """Return the layer to use in a network whose input has these spatial lengths."""
         return self

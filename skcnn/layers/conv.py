@@ -11,7 +11,7 @@ import numpy as np
 
 from skcnn._checks import check_boolean, check_count, per_axis
 from skcnn._engine.convolution.algorithm import Algorithm
-from skcnn._engine.convolution.choose import LEAST_BATCH, choose_algorithm
+from skcnn._engine.convolution.choose import batch_class, choose_algorithm
 from skcnn._engine.convolution.geometry import Axis, Padding, explicit_padding, sliding_axes
 from skcnn._engine.plan import Trait
 from skcnn._engine.workspace import Workspace
@@ -162,7 +162,7 @@ class Conv(Layer):
         self, parameters: Parameters, x: Array, workspace: Workspace, *, training: bool
     ) -> tuple[Array, Any]:
         """Compute the outputs by the algorithm that suits the shape, then add the bias."""
-        algorithm = _algorithm(self, x.shape[:-1], x.shape[-1] >= LEAST_BATCH)
+        algorithm = _algorithm(self, x.shape[:-1], batch_class(x.shape[-1]))
         y, kept = algorithm.forward(x, parameters["weights"], workspace)
         if y.ndim > x.ndim:  # there is a height of one row
             y = y.reshape(*y.shape[: x.ndim - 3], *y.shape[-3:])
@@ -214,8 +214,8 @@ class InterleavedConv(Conv):
 
 
 @lru_cache(maxsize=1024)
-def _algorithm(layer: Conv, input_shape: Shape, many: bool) -> Algorithm:
+def _algorithm(layer: Conv, input_shape: Shape, batch: int) -> Algorithm:
     """Return how the layer is computed for inputs of this shape."""
     axes, channels = layer._axes(input_shape)
     interleave, groups = layer._column_groups, layer.groups
-    return choose_algorithm(axes, channels, layer.n_filters, interleave, many, groups)
+    return choose_algorithm(axes, channels, layer.n_filters, interleave, batch, groups)

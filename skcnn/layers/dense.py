@@ -16,6 +16,9 @@ from skcnn.layers.bias import add_bias, bias_gradient
 
 __all__ = ["Dense"]
 
+# Adam moves every weight by up to the learning rate, an output by so many times as much as it has
+# inputs. Up to here that is right; beyond, steps are shorter.
+WIDE = 512
 # Sums over blocks of fewer features gain nothing.
 LEAST_FEATURES = 64
 
@@ -37,7 +40,14 @@ class Dense(Layer):
 
     Notes
     -----
-    Parameters are `weights` of shape (features, n_units) and `bias` of shape (n_units,).
+    Parameters are `weights` of shape (features, n_units) and `bias` of shape (n_units,). In
+    training, steps of the weights are shortened by 512 / features where there are more features
+    than that, so that the width of an input does not decide how far an output moves.
+
+    References
+    ----------
+    Yang, Hu, Babuschkin et al. Tensor Programs V: Tuning Large Neural Networks via Zero-Shot
+    Hyperparameter Transfer. 2022: learning rates of "adam" in proportion to 1 / features.
     """
 
     n_units: int
@@ -60,6 +70,9 @@ class Dense(Layer):
         check_boolean(self.use_bias, "use_bias")
         shapes: dict[str, Shape] = {"weights": (*input_shape, self.n_units)}
         return shapes | ({"bias": (self.n_units,)} if self.use_bias else {})
+
+    def _step_factor(self, input_shape: Shape) -> float:
+        return min(1.0, WIDE / input_shape[0])
 
     def initialize(self, parameters: Parameters, rng: np.random.Generator) -> None:
         """Draw the weights."""

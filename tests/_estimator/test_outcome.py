@@ -220,12 +220,14 @@ def test_the_remedy_of_a_regressor_names_alpha(numbers):
         model.fit(*numbers)
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "absolute_error"])
-def test_a_regressor_no_better_than_the_weighted_mean_warns(loss, numbers):
+@pytest.mark.parametrize(
+    ("loss", "best"), [("squared_error", "mean"), ("absolute_error", "median")]
+)
+def test_a_regressor_no_better_than_a_constant_warns(loss, best, numbers):
     X, y = numbers
     weights = np.random.default_rng(0).uniform(0.2, 3, len(y))
     model = make_regressor(max_iter=6, learning_rate=1e-12, loss=loss, standardize=False)
-    says = "of always predicting the weighted mean.*standardize=True"
+    says = f"of always predicting the weighted {best}.*standardize=True"
     with pytest.warns(ConvergenceWarning, match=says):
         model.fit(X, y, weights)
 

@@ -94,6 +94,24 @@ def test_training_is_the_textbook_loop(shuffle, alpha, weighted, size):
         np.testing.assert_allclose(network.views()[1]["bias"], b, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.parametrize("optimizer", [SGD(0), SGD(), Adam()], ids=str)
+def test_wide_dense_layers_take_shorter_steps_and_decay_as_others(optimizer):
+    X, y, samples = data(image_shape=(4096,))
+    network = network_of((Flatten(), Dense(CLASSES)), (1, 4096))
+    before = network.views()[1]["weights"].copy()
+    settings = TrainingSettings(50, 0.1, alpha=0.3, shuffle=False)
+    next(train(network, CrossEntropy(), samples, settings, new_state(optimizer)))
+    z = X @ before
+    gradient = X.T @ (softmax(z, axis=1) - np.eye(CLASSES)[y]) / N
+    first = {
+        SGD(0): gradient,
+        SGD(): 1.9 * gradient,
+        Adam(): gradient / (np.abs(gradient) + 1e-8),
+    }
+    expected = before * (1 - 0.1 * 0.3) - 0.1 * first[optimizer] * 512 / 4096
+    np.testing.assert_allclose(network.views()[1]["weights"], expected, rtol=1e-9, atol=1e-12)
+
+
 def trained(n_epochs=3, seed=2, optimizer=None, dtype=np.float32):
     _, _, samples = data(dtype=dtype, image_shape=(6, 5))
     network = network_of(CNN, (6, 1, 5), dtype)

@@ -168,6 +168,10 @@ VARIANTS = [
     ("regressor", {"standardize": "pixel"}, set()),
     ("classifier", {"standardize": "sample"}, {"check_classifiers_train"}),
     ("regressor", {"standardize": "sample"}, set()),
+    ("regressor", {"loss": "huber"}, set()),
+    ("regressor", {"loss": "quantile"}, set()),
+    ("regressor", {"loss": "log_cosh", "solver": "lbfgs", "max_iter": 20}, set()),
+    ("classifier", {"early_stopping": True, "calibrate": True}, {EQUIVALENCE}),
     ("classifier", {"augment": MIX}, {EQUIVALENCE}),
     ("regressor", {"augment": MIX}, {EQUIVALENCE}),
 ]

@@ -42,6 +42,16 @@ def test_each_loss_learns(loss, digits, counts):
     assert model.loss_curve_[-1] < model.loss_curve_[0]
 
 
+@few_iterations
+@every_loss
+def test_each_loss_falls_with_lbfgs(loss, digits, counts):
+    X = digits[0]
+    model = make_regressor(loss=loss, solver="lbfgs", batch_size="auto", max_iter=15)
+    curve = model.fit(X, counts).loss_curve_
+    assert (np.diff(curve) <= 0).all()
+    assert curve[-1] < 0.9 * curve[0]
+
+
 @every_loss
 @pytest.mark.parametrize("n_jobs", [2, 3])
 def test_threads_change_no_bit(loss, n_jobs, digits, counts):

@@ -53,7 +53,7 @@ FLAGS = [True, False, np.True_, 1, "yes", None]
 VALUES = {
     "n_filters": [*COUNTS, "auto"],
     "filter_size": [*COUNTS, 50, (2, 2), (3, 3, 3), "auto"],
-    "pool_size": [*COUNTS, 50, (1, 2)],
+    "pool_size": ["auto", *COUNTS, 50, (1, 2)],
     "pooling": ["max", "average", "mean", None],
     "padding": ["same", "valid", 0, 1, (1, 0), -1, "full", None],
     "stride": COUNTS,

@@ -60,8 +60,17 @@ def test_absolute_error_has_slope_zero_at_zero():
 )
 def test_best_constant_is_the_mean_or_the_median(loss, best, global_random_seed):
     targets = np.random.default_rng(global_random_seed).exponential(size=101)
+    assert loss.best_constant(targets[:, None], None) == pytest.approx(best(targets), rel=1e-14)
     constant = np.full((1, 101), best(targets))
     assert evaluate(loss, constant, targets, 1.0)[1].sum() == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), AbsoluteError()], ids=str)
+def test_weights_count_in_the_best_constant_as_repeated_samples(loss, global_random_seed):
+    rng = np.random.default_rng(global_random_seed)
+    targets, weights = rng.exponential(size=(40, 2)), rng.integers(0, 4, 40)
+    repeated = loss.best_constant(targets.repeat(weights, axis=0), None)
+    np.testing.assert_allclose(loss.best_constant(targets, weights), repeated, rtol=1e-12)
 
 
 @pytest.mark.parametrize("loss", REGRESSION, ids=str)

@@ -12,7 +12,9 @@ from skcnn._data.common_curve import LEAST_SAMPLES, SOME_ELEMENTS
 from skcnn._data.dtypes import CHUNK_ELEMENTS
 from skcnn._data.mini_batches import mini_batches
 from skcnn._engine.block_length import block_length
+from skcnn._engine.convolution.choose import batch_class
 from skcnn._engine.convolution.im2col import Im2col
+from skcnn._engine.convolution.segments import SegmentedWinograd
 from skcnn._engine.convolution.winograd import Winograd
 from skcnn._training.gradient import ROUNDS, SHARED_MULTIPLY_ADDS, split
 from skcnn._training.lbfgs import CHUNK_SAMPLES
@@ -30,7 +32,7 @@ from skcnn.layers import (
     SpatialDropout,
 )
 from skcnn.layers.bias import Bias
-from skcnn.layers.conv import LEAST_BATCH, _algorithm
+from skcnn.layers.conv import _algorithm
 from skcnn.layers.dense import LEAST_FEATURES
 from skcnn.layers.pool import _steps
 from skcnn.optimizers import SGD
@@ -149,7 +151,7 @@ def _(layer: AveragePool, call):
 
 @scratch.register
 def _(layer: Conv, call):
-    algorithm = _algorithm(layer, call.before, call.n >= LEAST_BATCH)
+    algorithm = _algorithm(layer, call.before, batch_class(call.n))
     return scratch_of(algorithm, call) + weights_of(algorithm, call)
 
 
@@ -177,6 +179,17 @@ def _(algorithm: Winograd, call):
     y = (algorithm.height.output, algorithm.n_filters, points)
     total = call.bytes(x, y, (*call.after, call.n))
     return total + (call.bytes(x, (*call.before, call.n)) if call.dx else 0)
+
+
+@scratch_of.register
+def _(algorithm: SegmentedWinograd, call):
+    segments = algorithm.height.length
+    points = segments * algorithm.n_points * algorithm.n_tiles * call.n
+    x = (algorithm.channels, points)
+    y = (algorithm.n_filters, points)
+    windows = (segments, algorithm.channels, algorithm.side.length, call.n)
+    total = call.bytes(x, y, (*call.after, call.n))
+    return total + (call.bytes(x, windows, (*call.before, call.n)) if call.dx else 0)
 
 
 def weights_of(algorithm, call):

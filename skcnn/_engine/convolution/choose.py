@@ -6,14 +6,24 @@ from skcnn._engine.convolution.algorithm import Algorithm
 from skcnn._engine.convolution.depthwise import Depthwise
 from skcnn._engine.convolution.geometry import Axis
 from skcnn._engine.convolution.im2col import Im2col
+from skcnn._engine.convolution.segments import SegmentedWinograd
 from skcnn._engine.convolution.winograd import POINTS, Winograd
 
-# Smaller batches make matrices too narrow for Winograd's algorithm.
-LEAST_BATCH = 8
+# Smaller batches than the first make matrices too narrow for Winograd's algorithm, smaller than the
+# second make the small ones of segments slow.
+BATCHES = 8, 32
+SLOWNESS = {8: 5, 32: 2}
 # Neighboring outputs are computed together until products have so many lines.
 LINES = 4
+# With smaller tiles, segments have not paid.
+LEAST_TILE_OF_SEGMENTS = 3
 # A larger tile is taken if the work falls below this fraction.
 LEAST_GAIN = 0.93
+
+
+def batch_class(n: int) -> int:
+    """Return what of the number of samples decides: the largest of 0, 8, 32 that is no larger."""
+    return max((least for least in BATCHES if least <= n), default=0)
 
 
 def choose_algorithm(
@@ -21,25 +31,32 @@ def choose_algorithm(
     channels: int,
     n_filters: int,
     interleave: int,
-    many: bool,
+    batch: int,
     groups: int = 1,
 ) -> Algorithm:
-    """Return the algorithm that takes the least work.
+    """Return the algorithm that takes the least work, for batches as :func:`batch_class` says.
 
     Winograd's algorithm has larger rounding errors, and must save a fifteenth for every step to a
-    larger tile. For single images (not `many`) its matrices are too narrow. Where every channel
-    is a group, products of matrices have too few lines.
+    larger tile. For single images its matrices are too narrow. Where every channel is a group,
+    products of matrices have too few lines.
     """
     if groups == channels > 1:
         return Depthwise(axes, channels, n_filters, interleave)
     plain = _im2col(axes, channels, n_filters, interleave, groups)
     dilated = any(axis.dilation > 1 for axis in axes)
-    if not many or groups > 1 or dilated or len(axes) > 2:
+    if batch not in SLOWNESS or groups > 1 or dilated or len(axes) > 2:
         return plain
     if axes[-1].stride > 1 or axes[-1].kernel < 2:
         return plain
+    largest = max(POINTS) - axes[-1].kernel + 1
     best: Winograd | Im2col = plain
-    for tile in range(2, max(POINTS) - axes[-1].kernel + 2):
+    if largest >= LEAST_TILE_OF_SEGMENTS:
+        segments = SegmentedWinograd(
+            axes, channels, n_filters, interleave, largest, slowness=SLOWNESS[batch]
+        )
+        if segments.suits and segments.cost < LEAST_GAIN * best.cost:
+            best = segments
+    for tile in range(2, largest + 1):
         other = Winograd(axes, channels, n_filters, interleave, tile)
         if other.cost < LEAST_GAIN * best.cost:
             best = other

@@ -9,13 +9,13 @@ from skcnn.layers import Conv
 from skcnn.layers import conv as conv_module
 
 
-def chosen(layer, shape, many=True):
-    return conv_module._algorithm(layer, shape, many)
+def chosen(layer, shape, batch=8):
+    return conv_module._algorithm(layer, shape, batch)
 
 
 def test_a_group_of_one_channel_has_no_products_of_matrices():
     assert isinstance(chosen(Conv(32, 3, groups=16), (14, 16, 14)), Depthwise)
-    assert isinstance(chosen(Conv(32, 3, groups=16), (14, 16, 14), many=False), Depthwise)
+    assert isinstance(chosen(Conv(32, 3, groups=16), (14, 16, 14), batch=0), Depthwise)
     assert isinstance(chosen(Conv(3, 3, groups=1), (14, 1, 14)), Im2col)
     grouped = chosen(Conv(32, 3, groups=8), (14, 16, 14))
     assert isinstance(grouped, Im2col)
@@ -38,7 +38,7 @@ def test_the_least_work_decides():
     assert isinstance(chosen(Conv(32, 5), (14, 16, 14)), Winograd)
     assert isinstance(chosen(Conv(64, 3), (13, 32, 13)), Winograd)
     assert isinstance(chosen(Conv(64, 3), (32, 13)), Winograd)  # signals
-    assert isinstance(chosen(Conv(32, 5), (14, 16, 14), many=False), Im2col)
+    assert isinstance(chosen(Conv(32, 5), (14, 16, 14), batch=0), Im2col)
     assert isinstance(chosen(Conv(16, 5), (28, 1, 28)), Im2col)  # too few channels
     assert isinstance(chosen(Conv(32, 5, stride=2), (14, 16, 14)), Im2col)
     assert isinstance(chosen(Conv(32, 1), (14, 16, 14)), Im2col)
@@ -69,4 +69,4 @@ def test_tiles_have_no_more_points_than_there_are_and_pay(kernel):
     ],
 )
 def test_few_filters_compute_neighboring_outputs_together(layer, shape, together):
-    assert chosen(layer, shape, many=False).together == together
+    assert chosen(layer, shape, batch=0).together == together

@@ -34,7 +34,7 @@ def test_outputs_computed_together_change_nothing(layer, shape, monkeypatch, glo
         if not together:
             monkeypatch.setattr(choose, "LINES", 0)
             conv_module._algorithm.cache_clear()
-        algorithm = conv_module._algorithm(layer, shape, False)
+        algorithm = conv_module._algorithm(layer, shape, 0)
         assert (algorithm.together != (1, 1)) is together
         gradients = {name: np.empty_like(values) for name, values in parameters.items()}
         workspace = Workspace()
