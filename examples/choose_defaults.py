@@ -88,10 +88,18 @@ if __name__ == "__main__":  # worker processes may import this file
     }
     report("Default network", candidates, columns)
 
+    two_blocks = {"n_filters": (16, 32), "filter_size": 5, "dropout": 0.0, "max_iter": 15}
+    three = {"filter_size": 3, "pool_size": (2, 2, 1), "dropout": 0.4, "max_iter": 14}
     candidates = [
         {},
         {"batch_size": 32},
         {"alpha": 0.0},
+        {"dropout": 0.5},
+        {"pool_size": 2},
+        two_blocks,
+        two_blocks | {"dropout": 0.4},
+        two_blocks | {"n_filters": (24, 48), "filter_size": 3, "dropout": 0.4},
+        three | {"n_filters": (16, 48, 96), "pool_size": 2},
     ]
     report("Default network", candidates, {"all of Fashion-MNIST": (all_fashion, hold_out)})
 
