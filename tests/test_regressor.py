@@ -39,6 +39,7 @@ def test_a_single_layer_is_linear_regression(weighted, columns):
     np.testing.assert_allclose(predicted, expected, rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.filterwarnings("ignore:The fit has learned nothing")  # but the best constant
 @pytest.mark.parametrize(
     ("weights", "medians"),
     [(None, [3, 5]), ([1, 1, 1, 1, 1.5], [3, 5]), ([1, 1, 1, 1, 5], [1000, 7])],

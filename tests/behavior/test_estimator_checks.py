@@ -151,7 +151,8 @@ def test_composite_passes_check_without_skipping(model, check):
 EQUIVALENCE = "check_sample_weight_equivalence_on_dense_data"
 # Checks that compare with a relative 1e-7, to which float32 does not compute.
 PRECISE = {EQUIVALENCE, "check_methods_sample_order_invariance", "check_methods_subset_invariance"}
-# Of the two or three columns of some checks, samples standardized by themselves keep too little.
+# Of the two or three columns of some checks, samples standardized by themselves keep too little;
+# few epochs find no quantile.
 LOSES = pytest.mark.filterwarnings("ignore:The fit has learned nothing")
 # Single values, and the checks that cannot hold with them: the table in docs/scikit_learn.md.
 VARIANTS = [
@@ -177,6 +178,7 @@ VARIANTS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:early_stopping holds out . of")  # fewer than there are classes
 @few_iterations
 @pytest.mark.slow
 @pytest.mark.parametrize(
@@ -186,7 +188,7 @@ VARIANTS = [
             model,
             check,
             id=f"{kind}-{'-'.join(parameters)}-{name_of(check)}-{number}",
-            marks=LOSES if "sample" in parameters.values() else (),
+            marks=LOSES if {"sample", "quantile"} & set(map(str, parameters.values())) else (),
         )
         for kind, parameters, exceptions in VARIANTS
         for number, (model, check) in enumerate(
