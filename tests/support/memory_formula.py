@@ -183,11 +183,11 @@ def _(algorithm: Winograd, call):
 
 @scratch_of.register
 def _(algorithm: SegmentedWinograd, call):
-    segments = algorithm.height.length
-    points = segments * algorithm.n_points * algorithm.n_tiles * call.n
-    x = (algorithm.channels, points)
-    y = (algorithm.n_filters, points)
-    windows = (segments, algorithm.channels, algorithm.side.length, call.n)
+    points = algorithm.n_segments * algorithm.n_points * algorithm.tiles * call.n
+    x = (algorithm.height.length, algorithm.channels, points)
+    y = (algorithm.height.output, algorithm.n_filters, points)
+    window = algorithm.n_segments * algorithm.side.length
+    windows = (algorithm.height.length, algorithm.channels, window, call.n)
     total = call.bytes(x, y, (*call.after, call.n))
     return total + (call.bytes(x, windows, (*call.before, call.n)) if call.dx else 0)
 
@@ -204,6 +204,8 @@ def weights_of(algorithm, call):
     if not call.backward:
         return total
     outer = 1 if winograd else prod(algorithm.outputs)
+    if isinstance(algorithm, SegmentedWinograd):
+        outer = algorithm.n_segments
     # of each row of windows by itself, then summed up
     rows = [
         len(range(group.target.start, group.target.stop, group.target.step or 1))

@@ -13,6 +13,9 @@ from skcnn._engine.convolution.winograd import POINTS, Winograd
 # second make the small ones of segments slow.
 BATCHES = 8, 32
 SLOWNESS = {8: 5, 32: 2}
+# Rows of images are many and short.
+IMAGE_SLOWNESS = 4
+IMAGE_TILE = 4
 # Neighboring outputs are computed together until products have so many lines.
 LINES = 4
 # With smaller tiles, segments have not paid.
@@ -50,17 +53,29 @@ def choose_algorithm(
         return plain
     largest = max(POINTS) - axes[-1].kernel + 1
     best: Winograd | Im2col = plain
-    if largest >= LEAST_TILE_OF_SEGMENTS:
-        segments = SegmentedWinograd(
-            axes, channels, n_filters, interleave, largest, slowness=SLOWNESS[batch]
-        )
-        if segments.suits and segments.cost < LEAST_GAIN * best.cost:
-            best = segments
-    for tile in range(2, largest + 1):
-        other = Winograd(axes, channels, n_filters, interleave, tile)
+    for other in (
+        *_segments(axes, channels, n_filters, interleave, batch, largest),
+        *(Winograd(axes, channels, n_filters, interleave, t) for t in range(2, largest + 1)),
+    ):
         if other.cost < LEAST_GAIN * best.cost:
             best = other
     return best
+
+
+def _segments(
+    axes: tuple[Axis, ...],
+    channels: int,
+    n_filters: int,
+    interleave: int,
+    batch: int,
+    largest: int,
+) -> list[SegmentedWinograd]:
+    """Return Winograd's algorithm by segments, where the last axis is long enough."""
+    is_image = len(axes) > 1 and axes[-2].length > 1
+    tile = min(largest, IMAGE_TILE) if is_image else largest
+    slowness = IMAGE_SLOWNESS if is_image and batch >= BATCHES[1] else SLOWNESS[batch]
+    segments = SegmentedWinograd(axes, channels, n_filters, interleave, tile, slowness=slowness)
+    return [segments] if tile >= LEAST_TILE_OF_SEGMENTS and segments.suits else []
 
 
 def _im2col(

@@ -25,11 +25,10 @@ def results(algorithm, x, weights, dy, workspace=None):
 
 def drawn(axes, channels, filters, n, seed, dtype=float):
     rng = np.random.default_rng(seed)
-    leading = (1,) * (len(axes) - 1)
     shapes = [
-        (*leading, channels, axes[-1].length, n),
-        (*leading, axes[-1].kernel, channels, filters),
-        (*leading, filters, axes[-1].output, n),
+        (*(axis.length for axis in axes[:-1]), channels, axes[-1].length, n),
+        (*(axis.kernel for axis in axes), channels, filters),
+        (*(axis.output for axis in axes[:-1]), filters, axes[-1].output, n),
     ]
     return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
 
@@ -42,14 +41,17 @@ def test_outputs_and_gradients_are_those_of_products_of_windows(data):
     tile = draw(st.integers(1, 9 - kernel).filter(lambda tile: tile + kernel - 1 in POINTS))
     padding = draw(st.integers(0, kernel - 1)), draw(st.integers(0, kernel - 1))
     length = draw(st.integers(kernel, 60))
-    image = draw(st.booleans())
-    layer = Conv(
-        draw(st.integers(1, 3)),
-        (1, kernel) if image else kernel,
-        padding=((0, 0), padding) if image else (padding,),
-    )
-    channels = draw(st.integers(1, 3))
-    axes, _ = layer._axes((1, channels, length) if image else (channels, length))
+    n_filters, channels = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    if draw(st.booleans()):
+        rows, high = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+        above = draw(st.integers(0, 3)), draw(st.integers(0, 3))
+        step = draw(st.integers(1, 2))
+        assume(rows + sum(above) >= high)
+        layer = Conv(n_filters, (high, kernel), (step, 1), padding=(above, padding))
+        axes, _ = layer._axes((rows, channels, length))
+    else:
+        layer = Conv(n_filters, kernel, padding=(padding,))
+        axes, _ = layer._axes((channels, length))
     numbers = channels, layer.n_filters
     algorithm = SegmentedWinograd(axes, *numbers, 1, tile, draw(st.integers(1, 5)))
     assume(algorithm.suits)
@@ -88,9 +90,10 @@ def test_float32_is_close_to_float64(global_random_seed):
         (Conv(256, 5), (128, 427), 32, True),
         (Conv(256, 5), (128, 427), 8, True),
         (Conv(256, 5), (128, 427), 0, False),  # single signals
-        (Conv(256, 5), (1, 128, 427), 32, False),  # a kernel of 5 rows
         (Conv(256, (1, 5)), (1, 128, 427), 32, True),
-        (Conv(256, (1, 5)), (2, 128, 427), 32, False),
+        (Conv(64, 3), (20, 64, 64), 32, True),  # images
+        (Conv(16, 3), (20, 16, 64), 32, False),
+        (Conv(64, 3), (64, 64, 20), 32, False),
         (Conv(256, 5, stride=2), (128, 427), 32, False),
         (Conv(256, 5, dilation=2), (128, 427), 32, False),
         (Conv(256, 5, groups=2), (128, 427), 32, False),
@@ -103,6 +106,6 @@ def test_float32_is_close_to_float64(global_random_seed):
         (Conv(2, 3), (2, 427), 32, False),  # few channels
     ],
 )
-def test_it_is_taken_for_long_signals_of_many_channels(layer, shape, batch, taken):
+def test_it_is_taken_for_long_axes_of_many_channels(layer, shape, batch, taken):
     algorithm = conv_module._algorithm(layer, shape, batch)
     assert isinstance(algorithm, SegmentedWinograd) == taken
