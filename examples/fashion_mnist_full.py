@@ -27,7 +27,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from skcnn import ScratchCNNClassifier
-from skcnn.augmentation import HorizontalFlip, Shift
+from skcnn.augmentation import HorizontalFlip, Mixup, Shift
 from skcnn.datasets import load_fashion_mnist
 
 small = os.environ.get("SKCNN_EXAMPLE_SIZE") == "small"
@@ -55,11 +55,11 @@ few = ScratchCNNClassifier(
     filter_size=3,
     batch_norm=True,
     dropout=0.3,
-    augment=[Shift(1), HorizontalFlip()],
+    augment=[Shift(1), HorizontalFlip(), Mixup()],
     learning_rate=3e-3,
     learning_rate_schedule="one_cycle",
     batch_size=64,
-    max_iter=30,
+    max_iter=80,
     n_jobs=2,
     random_state=0,
 )
