@@ -96,7 +96,7 @@ def test_it_hands_on_features_with_names(digits):
 def test_it_is_searched_in_a_pipeline(digits):
     X, y = digits[0].reshape(300, -1), digits[1]
     pipeline = make_pipeline(
-        CNNFeatures(make_classifier(max_iter=9)), LogisticRegression(max_iter=500)
+        CNNFeatures(make_classifier(max_iter=9)), LogisticRegression(max_iter=10_000)
     )
     grid = {"cnnfeatures__estimator__n_filters": [1, 4], "cnnfeatures__layer": [-1, "maxpool"]}
     search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X, y)
