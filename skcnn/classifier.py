@@ -259,8 +259,8 @@ class ScratchCNNClassifier(ClassifierMixin, BaseCNN):
 
     - images and volumes of at least 16 pixels a side: three blocks of 16, 48 and 64 filters of 3,
       two poolings, all elements of the last feature maps, no batch normalization, dropout of 0.4,
-      and 150,000 / n epochs, but at least 14 and at most 30. With `n_filters` of your own: filters
-      of 5, a pooling in every block, no dropout;
+      and 150,000 / n epochs, but at least 14 and at most 30. With `n_filters` or `padding` of your
+      own: two blocks, filters of 5, a pooling in every block, no dropout;
     - smaller ones, and signals of less than 32 positions: two blocks of 16 and 32 filters of 5, all
       elements, neither batch normalization nor dropout, 15 epochs;
     - longer signals, a network of time series classification: three blocks of 32, 64 and 64 filters

@@ -23,6 +23,7 @@ SECTIONS = {
     "big_data": "an epoch over 8-bit images in a mapped file, and its memory",
     "fourier": "convolution by Fourier transforms, against the layer",
     "depthwise": "depthwise convolutions, the layer alone, against PyTorch's",
+    "segments": "Winograd's algorithm in segments, against im2col",
     "architectures": "an epoch of known architectures, against PyTorch's",
     "augmentation": "what changing images at random adds to an epoch",
     "profile": "where the time of a step goes",

@@ -50,8 +50,10 @@ def with_auto_resolved(estimator: Any, image_shape: tuple[int, ...], n_samples: 
     epochs = networks[kind].n_samples_seen // n_samples, *networks[kind].epochs
     # positions that are standardized each by itself mean something: an average loses them
     keeps_positions = kind == "signal" and estimator.standardize == "pixel"
-    # what goes with our filters does not suit one filter, say
-    is_own = kind == "image" and not is_auto(estimator.n_filters)
+    # what goes with our filters does not suit one filter, say; three blocks without padding leave
+    # nothing of a small image
+    own = not is_auto(estimator.n_filters) or estimator.padding != "same"
+    is_own = kind == "image" and own
     network = networks["small" if keeps_positions or is_own else kind]
     full_batch = takes_all_samples(estimator.solver)
     n_filters = _n_filters(estimator, network)

@@ -15,7 +15,7 @@ from skcnn._data.samples import Data
 from skcnn._data.standardizer import Standardizer
 from skcnn._engine.numpy_settings import with_numpy_settings
 from skcnn._engine.workspace import Workspace
-from skcnn.losses import AbsoluteError, Loss, SquaredError
+from skcnn.losses import Loss, SquaredError
 
 Array = npt.NDArray[Any]
 
@@ -116,9 +116,7 @@ class NumberTargets:
     @property
     def constant(self) -> str:
         """What suits the loss."""
-        if self.loss.quantiles:
-            return "the quantiles"
-        return f"the weighted {'median' if isinstance(self.loss, AbsoluteError) else 'mean'}"
+        return getattr(self.loss, "constant", SquaredError.constant)
 
     def loss_of_constant(self, targets: Array, weights: Array | None) -> float:
         """Return the loss of the weighted mean, or of what suits the loss better."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
 from skcnn._checks import is_number
 from skcnn.losses.base import Array
-from skcnn.losses.regression import RegressionLoss
+from skcnn.losses.regression import RegressionLoss, quantiles_of
 
 __all__ = ["Quantile"]
 
@@ -31,6 +31,8 @@ class Quantile(RegressionLoss):
     Koenker, Bassett. Regression Quantiles. Econometrica 46, 1978.
     """
 
+    constant: ClassVar[str] = "the quantiles"
+
     quantile: float | tuple[float, ...] = 0.5
 
     def __post_init__(self) -> None:
@@ -51,9 +53,7 @@ class Quantile(RegressionLoss):
     def best_constant(self, columns: Array, weights: Array | None) -> Array:
         """Return the quantiles of the columns, whose outputs are one behind the other."""
         repeated = np.tile(self.quantiles, columns.shape[1] // len(self.quantiles))
-        options: Any = {"weights": weights, "method": "inverted_cdf"}
-        pairs = zip(columns.T, repeated, strict=True)
-        return np.array([np.quantile(column, q, **options) for column, q in pairs])
+        return quantiles_of(columns, repeated, weights)
 
     def _of_errors(self, errors: Array) -> tuple[Array, Array]:
         repeated = np.tile(self.quantiles, len(errors) // len(self.quantiles))

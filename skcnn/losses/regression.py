@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,8 +19,10 @@ __all__ = ["AbsoluteError", "SquaredError"]
 class RegressionLoss(Hyperparameters, Loss):
     """What regression losses have in common: numbers as targets, outputs as predictions.
 
-    Targets that are NaN count for nothing.
+    Targets that are NaN count for nothing. `constant` names what :meth:`best_constant` returns.
     """
+
+    constant: ClassVar[str] = "the weighted mean"
 
     def value_and_gradient(
         self, outputs: Array, targets: Array, weights: Array | float, workspace: Workspace
@@ -78,6 +81,13 @@ class RegressionLoss(Hyperparameters, Loss):
         return outputs
 
 
+def quantiles_of(columns: Array, quantiles: Iterable[float], weights: Array | None) -> Array:
+    """Return one quantile of each column; a weight counts as repetitions."""
+    options: Any = {"weights": weights, "method": "inverted_cdf"}
+    pairs = zip(columns.T, quantiles, strict=True)
+    return np.array([np.quantile(column, q, **options) for column, q in pairs])
+
+
 def columns_of(targets: Array, outputs: Array) -> Array:
     """View targets as outputs are, of shape (n_outputs, n), or raise a ValueError."""
     columns = targets[None] if targets.ndim == 1 else targets.T
@@ -111,10 +121,11 @@ class AbsoluteError(RegressionLoss):
     0 where they are equal. It is minimal at the median of the targets: outliers hardly count.
     """
 
+    constant: ClassVar[str] = "the weighted median"
+
     def best_constant(self, columns: Array, weights: Array | None) -> Array:
         """Return the median of each column."""
-        options: Any = {"weights": weights, "method": "inverted_cdf"}
-        return np.array([np.quantile(column, 0.5, **options) for column in columns.T])
+        return quantiles_of(columns, [0.5] * columns.shape[1], weights)
 
     def _of_errors(self, errors: Array) -> tuple[Array, Array]:
         losses: Array = np.abs(errors).sum(axis=0)

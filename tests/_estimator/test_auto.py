@@ -125,6 +125,16 @@ def test_filters_of_ones_own_get_no_dropout_and_one_size():
     assert deep[:3] == ((4, 8, 8), (5, 5, 5), (2, 2, 2))
 
 
+@pytest.mark.parametrize("padding", ["valid", 0, (0, 0)])
+@pytest.mark.parametrize("side", [16, 17, 28])
+@pytest.mark.parametrize("filter_size", ["auto", 3, 5])
+def test_images_without_padding_have_two_blocks_and_room_for_them(padding, side, filter_size):
+    X = np.random.default_rng(0).normal(size=(20, side, side))
+    model = ScratchCNNClassifier(padding=padding, filter_size=filter_size, max_iter=1)
+    model.fit(X, [0, 1] * 10)
+    assert [type(layer) for layer in model.network_.layers].count(Conv) == 2
+
+
 @pytest.mark.parametrize("pool_size", [(2, 1), [2, 2, 2, 1], 3])
 def test_pooling_of_images_that_is_given_stays(pool_size):
     values = resolved(ScratchCNNClassifier(pool_size=pool_size), (28, 28))

@@ -115,8 +115,6 @@ class SegmentedWinograd(Winograd):
             low, high = self._inside(start, self.side.length if is_last else self.segment)
             dx[:, :, start + low : start + high] = windows[number, ..., low:high, :]
         read = self._start(self.n_segments - 1) + self.side.length
-        if not others or others[-1] != self.n_segments - 1:
-            dx[:, :, read - self.axes[-1].kernel + 1 : read] = windows[-1, ..., self.segment :, :]
         dx[:, :, read:] = 0
         return dx
 
@@ -151,8 +149,8 @@ class SegmentedWinograd(Winograd):
 
     @cached_property
     def _windows(self) -> tuple[range, list[int]]:
-        """Return the segments whose windows lie on the axis, and the others, at its ends."""
-        whole = range(self.n_segments)
+        """Return segments whose windows lie on the axis, and others, at its ends, the last too."""
+        whole = range(self.n_segments - 1)
         while whole and self._start(whole[0]) < 0:
             whole = whole[1:]
         while whole and self._start(whole[-1]) + self.side.length > self.axes[-1].length:
