@@ -13,9 +13,6 @@ from skcnn._engine.convolution.winograd import POINTS, Winograd
 # second make the small ones of segments slow.
 BATCHES = 8, 32
 SLOWNESS = {8: 5, 32: 2}
-# Rows of images are many and short.
-IMAGE_SLOWNESS = 4
-IMAGE_TILE = 4
 # Neighboring outputs are computed together until products have so many lines.
 LINES = 4
 # With smaller tiles, segments have not paid.
@@ -53,29 +50,15 @@ def choose_algorithm(
         return plain
     largest = max(POINTS) - axes[-1].kernel + 1
     best: Winograd | Im2col = plain
-    for other in (
-        *_segments(axes, channels, n_filters, interleave, batch, largest),
-        *(Winograd(axes, channels, n_filters, interleave, t) for t in range(2, largest + 1)),
-    ):
+    segments = SegmentedWinograd(
+        axes, channels, n_filters, interleave, largest, slowness=SLOWNESS[batch]
+    )
+    long = [segments] if largest >= LEAST_TILE_OF_SEGMENTS and segments.suits else []
+    tiles = range(2, largest + 1)
+    for other in (*long, *(Winograd(axes, channels, n_filters, interleave, t) for t in tiles)):
         if other.cost < LEAST_GAIN * best.cost:
             best = other
     return best
-
-
-def _segments(
-    axes: tuple[Axis, ...],
-    channels: int,
-    n_filters: int,
-    interleave: int,
-    batch: int,
-    largest: int,
-) -> list[SegmentedWinograd]:
-    """Return Winograd's algorithm by segments, where the last axis is long enough."""
-    is_image = len(axes) > 1 and axes[-2].length > 1
-    tile = min(largest, IMAGE_TILE) if is_image else largest
-    slowness = IMAGE_SLOWNESS if is_image and batch >= BATCHES[1] else SLOWNESS[batch]
-    segments = SegmentedWinograd(axes, channels, n_filters, interleave, tile, slowness=slowness)
-    return [segments] if tile >= LEAST_TILE_OF_SEGMENTS and segments.suits else []
 
 
 def _im2col(

@@ -1,4 +1,4 @@
-"""Winograd's algorithm for long axes, segment by segment."""
+"""Winograd's algorithm for long signals, segment by segment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUM = 0.125
 
 @dataclass(frozen=True)
 class SegmentedWinograd(Winograd):
-    """Signals and images with the last axis in segments of a few tiles each.
+    """Signals in segments of a few tiles each.
 
     The matrices of a whole axis have as many columns as it has positions, nearly all zero. Those of
     a segment are small. The windows of neighboring segments overlap by kernel - 1 inputs, which a
@@ -30,7 +30,7 @@ class SegmentedWinograd(Winograd):
     Parameters
     ----------
     axes : tuple of Axis
-        One or two spatial axes. The last one has padding less than the kernel is long.
+        The last one has padding less than the kernel is long; one before it has length 1.
     channels, n_filters, interleave, tile
         As in :class:`Winograd`; `interleave` is 1.
     tiles : int, default=4
@@ -68,11 +68,12 @@ class SegmentedWinograd(Winograd):
 
     @cached_property
     def suits(self) -> bool:
-        """Whether the last axis is as it has to be, and long enough for several segments."""
-        last = self.axes[-1]
+        """Whether the axes are as they have to be, and the last one long enough."""
+        *leading, last = self.axes
         overlap = last.kernel - 1
         return (
-            max(last.before, last.after) <= overlap <= self.segment
+            all(axis.length == axis.kernel == axis.output == 1 for axis in leading)
+            and max(last.before, last.after) <= overlap <= self.segment
             and min(last.before, last.after) >= 0
             and last.output >= 2 * self.segment
             and self.interleave == 1

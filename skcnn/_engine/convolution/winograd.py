@@ -124,9 +124,8 @@ class Winograd(MatrixAlgorithm):
     def cost(self) -> int:
         """Multiply-adds of forward and backward for one image, about."""
         heights = 3 * self.height.kernel * self.channels * self.n_filters
-        # each in forward and backward; these take twice as long as the products
-        inputs = 2 * 2 * self.side.length * self.channels
-        outputs = 2 * 2 * self.side.output * self.n_filters
+        inputs = 2 * self.side.length * self.channels
+        outputs = 2 * self.side.output * self.n_filters
         return self.height.output * self.n_points * self.n_tiles * (heights + inputs + outputs)
 
     def transform_input(self, x: Array, workspace: Workspace) -> Array:

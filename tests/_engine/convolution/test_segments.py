@@ -43,12 +43,8 @@ def test_outputs_and_gradients_are_those_of_products_of_windows(data):
     length = draw(st.integers(kernel, 60))
     n_filters, channels = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     if draw(st.booleans()):
-        rows, high = draw(st.integers(1, 5)), draw(st.integers(1, 3))
-        above = draw(st.integers(0, 3)), draw(st.integers(0, 3))
-        step = draw(st.integers(1, 2))
-        assume(rows + sum(above) >= high)
-        layer = Conv(n_filters, (high, kernel), (step, 1), padding=(above, padding))
-        axes, _ = layer._axes((rows, channels, length))
+        layer = Conv(n_filters, (1, kernel), padding=((0, 0), padding))
+        axes, _ = layer._axes((1, channels, length))
     else:
         layer = Conv(n_filters, kernel, padding=(padding,))
         axes, _ = layer._axes((channels, length))
@@ -91,9 +87,7 @@ def test_float32_is_close_to_float64(global_random_seed):
         (Conv(256, 5), (128, 427), 8, True),
         (Conv(256, 5), (128, 427), 0, False),  # single signals
         (Conv(256, (1, 5)), (1, 128, 427), 32, True),
-        (Conv(64, 3), (20, 64, 64), 32, True),  # images
-        (Conv(16, 3), (20, 16, 64), 32, False),
-        (Conv(64, 3), (64, 64, 20), 32, False),
+        (Conv(64, 3), (20, 64, 64), 32, False),  # images
         (Conv(256, 5, stride=2), (128, 427), 32, False),
         (Conv(256, 5, dilation=2), (128, 427), 32, False),
         (Conv(256, 5, groups=2), (128, 427), 32, False),
@@ -106,6 +100,6 @@ def test_float32_is_close_to_float64(global_random_seed):
         (Conv(2, 3), (2, 427), 32, False),  # few channels
     ],
 )
-def test_it_is_taken_for_long_axes_of_many_channels(layer, shape, batch, taken):
+def test_it_is_taken_for_long_signals_of_many_channels(layer, shape, batch, taken):
     algorithm = conv_module._algorithm(layer, shape, batch)
     assert isinstance(algorithm, SegmentedWinograd) == taken
